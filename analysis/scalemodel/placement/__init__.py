@@ -1,0 +1,48 @@
+"""Where does a key live?
+
+Placements map keys to nodes, all through one interface: `lookup`, `replicas`, `add`, `remove`, `ownership`.
+`balance` tells how evenly one spreads the load, `movement` what a change of nodes moves, `ring_law` what a ring does
+before any point is drawn.
+
+>>> ring = HashRing(Topology.grid(zones=3, nodes=4), vnodes=256)
+>>> balance(ring).peak_to_mean, movement(ring, ring.remove("a-1")).needless  # doctest: +SKIP
+(1.09, 0.0)
+"""
+
+from ..topology import Topology
+from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
+from .jump import JumpHash
+from .movement import Movement, movement
+from .placement import Placement
+from .rendezvous import Rendezvous
+from .ring import HashRing
+from .ring_law import (
+    expected_peak_to_mean,
+    ownership_cv,
+    peak_to_mean_cdf,
+    peak_to_mean_quantile,
+    share_quantile,
+    vnodes_for_peak,
+)
+
+__all__ = [
+    "Balance",
+    "BalanceOverSeeds",
+    "BalanceReport",
+    "HashRing",
+    "JumpHash",
+    "Movement",
+    "Placement",
+    "Rendezvous",
+    "Topology",
+    "balance",
+    "balance_over_seeds",
+    "balance_report",
+    "expected_peak_to_mean",
+    "movement",
+    "ownership_cv",
+    "peak_to_mean_cdf",
+    "peak_to_mean_quantile",
+    "share_quantile",
+    "vnodes_for_peak",
+]

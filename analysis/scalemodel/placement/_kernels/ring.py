@@ -1,0 +1,113 @@
+"""The ring: points in order on a circle of 2^64, each owned by a node.
+
+A key belongs to the first point at or after it. The top bits of a key select a bucket; ``starts`` says where the
+bucket's points begin, so a look-up is one load and a short scan instead of a binary search. Four buckets a point keep
+the scan so short that its branch is nearly always predicted. A last point of 2^64 - 1, owned like the first, stands
+for the way around.
+"""
+
+import numpy as np
+
+from scalemodel._jit import inlined, kernel
+from scalemodel._kernels.hashing import xxh64_bytes
+
+ONE = np.uint64(1)
+UNDERSCORE = np.uint8(95)
+ZERO = np.uint8(48)
+
+
+@kernel
+def name_points(names, offsets, counts, seed):
+    """Hash "name_i" for i below each node's count, node after node: where Envoy puts a host's points."""
+    longest = np.int64(0)
+    for node in range(len(counts)):
+        longest = max(longest, offsets[node + 1] - offsets[node])
+    text = np.empty(longest + 20, np.uint8)
+    points = np.empty(counts.sum(), np.uint64)
+    k = 0
+    for node in range(len(counts)):
+        length = offsets[node + 1] - offsets[node]
+        text[:length] = names[offsets[node] : offsets[node + 1]]
+        text[length] = UNDERSCORE
+        for i in range(counts[node]):
+            digits = 1
+            rest = i
+            while rest >= 10:
+                rest //= 10
+                digits += 1
+            rest = i
+            for place in range(length + digits, length, -1):
+                text[place] = ZERO + np.uint8(rest % 10)
+                rest //= 10
+            points[k] = xxh64_bytes(text, 0, length + 1 + digits, seed)
+            k += 1
+    return points
+
+
+@kernel
+def sort_points(points, owners, bits):
+    """Sort points and owners by buckets of their top bits; equal points stay in the order they came."""
+    shift = np.uint64(64 - bits)
+    starts = np.zeros((1 << bits) + 1, np.int32)
+    for point in points:
+        starts[np.int64(point >> shift) + 1] += 1
+    for bucket in range(1 << bits):
+        starts[bucket + 1] += starts[bucket]
+    n = len(points)
+    ordered = np.empty(n + 1, np.uint64)
+    ordered_owners = np.empty(n + 1, np.int32)
+    filled = starts[:-1].copy()
+    for i in range(n):
+        point = points[i]
+        bucket = np.int64(point >> shift)
+        k = filled[bucket]
+        filled[bucket] += 1
+        while k > starts[bucket] and ordered[k - 1] > point:
+            ordered[k] = ordered[k - 1]
+            ordered_owners[k] = ordered_owners[k - 1]
+            k -= 1
+        ordered[k] = point
+        ordered_owners[k] = owners[i]
+    ordered[n] = np.uint64(0xFFFFFFFFFFFFFFFF)
+    ordered_owners[n] = ordered_owners[0]
+    return ordered, ordered_owners, starts
+
+
+@inlined
+def first_at_or_after(key, points, starts, shift):
+    """Return the position of the key's point; positions are unsigned, which spares the test for negative ones."""
+    k = np.uint64(starts[key >> shift])
+    k += np.uint64(points[k] < key)  # often the one step needed, and no branch
+    while points[k] < key:
+        k += ONE
+    return k
+
+
+@kernel
+def lookup(hashes, points, owners, starts, bits):
+    """Return the owner of the first point at or after each hashed key."""
+    shift = np.uint64(64 - bits)
+    found = np.empty(len(hashes), np.int32)
+    for i in range(len(hashes)):
+        found[i] = owners[first_at_or_after(hashes[i], points, starts, shift)]
+    return found
+
+
+@kernel
+def replicas(hashes, points, owners, starts, bits, domains, n):
+    """Walk clockwise from each key and take the first `n` owners of distinct domains."""
+    shift = np.uint64(64 - bits)
+    last = len(points) - 1
+    found = np.empty((len(hashes), n), np.int32)
+    taken_by = np.full(domains.max() + 1, -1, np.int64)  # the last key that used the domain
+    for i in range(len(hashes)):
+        k = np.int64(first_at_or_after(hashes[i], points, starts, shift))
+        chosen = 0
+        while chosen < n:
+            node = owners[k]
+            if taken_by[domains[node]] != i:
+                taken_by[domains[node]] = i
+                found[i, chosen] = node
+                chosen += 1
+            k = k + 1 if k < last else 1  # the last point is the first one again
+    return found

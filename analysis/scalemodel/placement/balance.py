@@ -1,0 +1,338 @@
+"""How evenly does a placement spread the load?"""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..display import Shown, axes, format_share
+from ..workload import Empirical, Popularity, Workload
+from .placement import SAMPLE, Placement
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+HEAD = 2**22
+"""Objects that are placed one by one, the most popular first; beyond them the ownership stands for the many."""
+
+By = Literal["requests", "keys"]
+
+_BAND = (0.05, 0.5, 0.95)  # quantiles over seeds that make the band and its middle
+
+
+@dataclass(frozen=True, eq=False)
+class Balance(Shown):
+    """The load of each node beside its fair share.
+
+    Attributes
+    ----------
+    nodes : tuple of str
+    share : float64[nodes]
+        Share of the load on each node; the sum is 1.
+    fair : float64[nodes]
+        The share that its weight makes due to it; the sum is 1.
+    basis : str
+        What the load is: "key space", "keys" or "requests".
+    noise_floor : float
+        The coefficient of variation that would remain if every key went to a random node in exact proportion to the
+        weights: what is due to few or hot keys, not to the scheme. Zero for an exact ownership.
+    """
+
+    nodes: tuple[str, ...]
+    share: NDArray[np.float64]
+    fair: NDArray[np.float64]
+    basis: str
+    noise_floor: float
+
+    @cached_property
+    def relative(self) -> NDArray[np.float64]:
+        """Load of each node over its fair share, ``float64[nodes]``; 1 is perfect."""
+        return self.share / self.fair
+
+    @property
+    def peak_to_mean(self) -> float:
+        """Load of the busiest node over its fair share."""
+        return float(self.relative.max())
+
+    @property
+    def min_to_mean(self) -> float:
+        """Load of the idlest node over its fair share."""
+        return float(self.relative.min())
+
+    @property
+    def cv(self) -> float:
+        """Coefficient of variation of the relative load, each node counted by its weight."""
+        return float(np.sqrt(np.sum(self.fair * (self.relative - 1) ** 2)))
+
+    @property
+    def busiest(self) -> str:
+        """The node with the highest relative load."""
+        return self.nodes[int(self.relative.argmax())]
+
+    @property
+    def title(self) -> str:
+        """The verdict in one line."""
+        return (
+            f"Balance of {self.basis} over {len(self.nodes)} nodes: peak-to-mean {self.peak_to_mean:.3f}, "
+            f"cv {self.cv:.3f} (noise floor {self.noise_floor:.3f})"
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per node, busiest first."""
+        import pandas as pd
+
+        order = np.argsort(-self.relative, kind="stable")
+        return pd.DataFrame(
+            {
+                "node": [self.nodes[i] for i in order],
+                "share": self.share[order],
+                "fair_share": self.fair[order],
+                "load_to_fair": self.relative[order],
+            }
+        )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the relative load of each node, busiest first, against the fair line."""
+        ax = axes(ax)
+        ax.bar(np.arange(len(self.nodes)), np.sort(self.relative)[::-1], width=0.9 if len(self.nodes) < 60 else 1.0)
+        ax.axhline(1, color="black", linewidth=1, linestyle="--")
+        ax.annotate("fair share", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+        ax.set(
+            xlabel="node, busiest first", ylabel=f"{self.basis}: load / fair share", title=f"{len(self.nodes)} nodes"
+        )
+        return ax
+
+
+@dataclass(frozen=True, eq=False)
+class BalanceOverSeeds(Shown):
+    """The balance of many placements of one kind: what to expect before the names of the nodes are known.
+
+    Attributes
+    ----------
+    basis : str
+        What the load is.
+    peak_to_mean, min_to_mean, cv : float64[seeds]
+        As in `Balance`, one value per seed.
+    noise_floor : float
+    """
+
+    basis: str
+    peak_to_mean: NDArray[np.float64]
+    min_to_mean: NDArray[np.float64]
+    cv: NDArray[np.float64]
+    noise_floor: float
+
+    @property
+    def title(self) -> str:
+        """The verdict in one line."""
+        low, middle, high = np.quantile(self.peak_to_mean, _BAND)
+        return (
+            f"Balance of {self.basis} over {len(self.peak_to_mean)} seeds: "
+            f"peak-to-mean {middle:.3f} (90 % between {low:.3f} and {high:.3f})"
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per measure: the median and the 5th and 95th percentile over seeds."""
+        import pandas as pd
+
+        rows = []
+        for measure in ("peak_to_mean", "min_to_mean", "cv"):
+            low, middle, high = np.quantile(getattr(self, measure), _BAND)
+            rows.append((self.basis, measure, middle, low, high))
+        return pd.DataFrame(rows, columns=["basis", "measure", "median", "value_low", "value_high"])
+
+
+@dataclass(frozen=True, eq=False)
+class BalanceReport(Shown):
+    """The balance of the key space, of the distinct keys of a trace and of its requests, side by side."""
+
+    placement: Placement
+    trace: Empirical
+    rows: tuple[BalanceOverSeeds, ...]
+
+    @property
+    def title(self) -> str:
+        """What was spread over what."""
+        return (
+            f"{self.placement.description}: {self.trace.n:,} keys, {self.trace.counts.sum():,.0f} requests, "
+            f"{format_share(float(self.trace.pmf(0)))} of them for the hottest key; "
+            f"median and 5th to 95th percentile over {len(self.rows[0].peak_to_mean)} seeds"
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per basis: medians, the interval of the peak, and the floor that no hash can go below."""
+        import pandas as pd
+
+        rows = []
+        for row in self.rows:
+            low, middle, high = np.quantile(row.peak_to_mean, _BAND)
+            medians = float(np.median(row.min_to_mean)), float(np.median(row.cv))
+            rows.append((row.basis, middle, low, high, *medians, row.noise_floor))
+        columns = ["basis", "peak_to_mean", "peak_to_mean_low", "peak_to_mean_high", "min_to_mean", "cv"]
+        return pd.DataFrame(rows, columns=[*columns, "cv_noise_floor"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `scalemodel balance --json` prints."""
+        return {
+            "placement": self.placement.description,
+            "nodes": len(self.placement.nodes),
+            "keys": self.trace.n,
+            "requests": float(self.trace.counts.sum()),
+            "hottest_key_share": float(self.trace.pmf(0)),
+            "seeds": len(self.rows[0].peak_to_mean),
+            "balance": self.to_frame().to_dict("records"),
+        }
+
+
+def balance(
+    placement: Placement,
+    workload: Workload | Popularity | None = None,
+    replicas: int = 1,
+    *,
+    spread: str | None = None,
+    by: By = "requests",
+) -> Balance:
+    """Measure how evenly a placement spreads the key space, a set of keys, or their requests.
+
+    Parameters
+    ----------
+    placement : Placement
+    workload : Workload or Popularity, optional
+        Whose requests to spread. Without one, the key space itself: what many keys of equal popularity would see.
+        Objects of a popularity law are the keys 0, 1, …; those of `Empirical.from_trace` are the trace's own. Beyond
+        the `HEAD` most popular objects, the rest is spread by ownership.
+    replicas : int
+        Spread the load over so many replicas of each key, evenly.
+    spread : str, optional
+        Keep replicas in distinct domains of this level.
+    by : {"requests", "keys"}
+        Count requests, or count each object once.
+
+    Returns
+    -------
+    Balance
+
+    Examples
+    --------
+    >>> from scalemodel.placement import HashRing
+    >>> round(balance(HashRing(10, vnodes=256)).peak_to_mean, 2)
+    1.05
+    """
+    if by not in ("requests", "keys"):
+        raise ValueError(f"by is {by!r}: give 'requests' or 'keys'")
+    fair = placement.topology.shares
+    n = len(fair)
+    if workload is None:
+        exact = placement.owns_exactly(replicas, spread)
+        floor = 0.0 if exact else float(np.sqrt((n - replicas) / replicas / SAMPLE))
+        return Balance(placement.nodes, placement.ownership(replicas, spread), fair, "key space", floor)
+    law = workload.popularity if isinstance(workload, Workload) else workload
+    if law is None:
+        raise ValueError("the workload has no popularity: give one, such as Uniform(n) or Zipf(n, alpha)")
+    head = min(law.n, HEAD)
+    ranks = np.arange(head)
+    lists = placement.replicas(law.keys_at(ranks), replicas, spread)
+    each = law.pmf(ranks) if by == "requests" else np.full(head, 1 / law.n)
+    share = np.bincount(lists.ravel(), np.repeat(each, replicas), n) / replicas
+    rest = float(law.tail(head)) if by == "requests" else 1 - head / law.n
+    if rest > 0:
+        share += rest * placement.ownership(replicas, spread)
+    squares = law.sum_of_squares() if by == "requests" else 1 / law.n
+    # Each key adds p/replicas to `replicas` of n nodes: Var(share) = sum p^2 (n - replicas) / (replicas n^2).
+    floor = float(np.sqrt(squares * (n - replicas) / replicas))
+    return Balance(placement.nodes, share, fair, by, floor)
+
+
+def balance_over_seeds(
+    placement: Placement,
+    workload: Workload | Popularity | None = None,
+    replicas: int = 1,
+    *,
+    spread: str | None = None,
+    by: By = "requests",
+    seeds: int | Iterable[int] = 30,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> BalanceOverSeeds:
+    """Measure the balance of placements that differ in nothing but their seed.
+
+    Parameters
+    ----------
+    placement, workload, replicas, spread, by
+        As for `balance`.
+    seeds : int or iterable of int
+        How many seeds from 0, or which.
+    executor : concurrent.futures.Executor, optional
+        Where to run them.
+    progress : bool
+        Show a bar if it takes longer than two seconds.
+
+    Examples
+    --------
+    >>> from scalemodel.placement import HashRing
+    >>> bands = balance_over_seeds(HashRing(10, vnodes=256), seeds=10)
+    >>> bool(1.0 < np.median(bands.peak_to_mean) < 1.2)
+    True
+    """
+    from ..sweep import sweep  # brings pandas, which a look-up can do without
+
+    placement._domains(replicas, spread)
+    each = _BalanceOfSeed(placement, workload, spread, by)
+    chosen = seeds if isinstance(seeds, int) else list(seeds)
+    frame = sweep(each, {"replicas": [replicas]}, chosen, executor=executor, progress=progress)
+    columns = {name: frame[name].to_numpy(np.float64) for name in ("peak_to_mean", "min_to_mean", "cv")}
+    return BalanceOverSeeds(frame["basis"].iloc[0], **columns, noise_floor=float(frame["noise_floor"].iloc[0]))
+
+
+def balance_report(
+    placement: Placement,
+    trace: Empirical,
+    replicas: int = 1,
+    *,
+    spread: str | None = None,
+    seeds: int | Iterable[int] = 30,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> BalanceReport:
+    """Compare the balance of the key space, of a trace's distinct keys and of its requests, over seeds.
+
+    Examples
+    --------
+    >>> from scalemodel.placement import HashRing
+    >>> trace = Empirical.from_trace(["a"] * 9 + ["b"])
+    >>> balance_report(HashRing(2), trace, seeds=5).to_frame()["basis"].tolist()
+    ['key space', 'keys', 'requests']
+    """
+    bases: list[tuple[Empirical | None, By]] = [(None, "requests"), (trace, "keys"), (trace, "requests")]
+    rows = [
+        balance_over_seeds(
+            placement, law, replicas, spread=spread, by=by, seeds=seeds, executor=executor, progress=progress
+        )
+        for law, by in bases
+    ]
+    return BalanceReport(placement, trace, tuple(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _BalanceOfSeed:
+    """One point of `balance_over_seeds`; a class, so that it travels to other processes."""
+
+    placement: Placement
+    workload: Workload | Popularity | None
+    spread: str | None
+    by: By
+
+    def __call__(self, replicas: int, seed: int) -> dict[str, float | str]:
+        result = balance(self.placement.with_seed(seed), self.workload, replicas, spread=self.spread, by=self.by)
+        return {
+            "basis": result.basis,
+            "peak_to_mean": result.peak_to_mean,
+            "min_to_mean": result.min_to_mean,
+            "cv": result.cv,
+            "noise_floor": result.noise_floor,
+        }

@@ -1,0 +1,108 @@
+"""Consistent hashing on a ring with virtual nodes (Karger et al. 1997)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hashing import key_bytes
+from ..topology import Topology
+from ._kernels import ring as kernels
+from .placement import Nodes, Placement
+
+MOST_POINTS = 2**27
+"""Points of the largest ring: 2 GiB of tables."""
+
+
+class _Index(NamedTuple):
+    points: NDArray[np.uint64]
+    owners: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    bits: int
+
+
+@dataclass(frozen=True, init=False)
+class HashRing(Placement):
+    """A ring of points, `vnodes` for each node of weight 1; a key belongs to the first point at or after its hash.
+
+    Points are the XXH64 of ``"name_0"``, ``"name_1"``, … and keys are hashed by XXH64, both with `seed`: the ring of
+    Envoy's load balancer when every host has as many points. A node of weight w has ``round(vnodes * w)`` points, at
+    least one, whatever the other nodes weigh, so adding or removing a node moves no key between the others.
+
+    Parameters
+    ----------
+    nodes : int, sequence of str or Topology
+        The nodes; a topology brings weights and failure domains.
+    vnodes : int
+        Points of a node of weight 1.
+    weights : sequence of float, optional
+        Relative capacity of each node, above zero.
+    seed : int
+        Another seed is another ring.
+
+    Examples
+    --------
+    >>> ring = HashRing(["a", "b", "c"], vnodes=256)
+    >>> [ring.nodes[i] for i in ring.lookup(["user:1", "user:2"])]
+    ['a', 'c']
+    >>> ring.add("d").remove("d") == ring
+    True
+
+    References
+    ----------
+    Karger et al., "Consistent hashing and random trees", STOC 1997.
+    Envoy, ring hash load balancer: hash of ``address_i``.
+    """
+
+    vnodes: int
+
+    def __init__(self, nodes: Nodes, vnodes: int = 128, weights: Sequence[float] | None = None, seed: int = 0) -> None:
+        if isinstance(vnodes, bool) or not isinstance(vnodes, (int, np.integer)) or vnodes < 1:
+            raise ValueError(f"vnodes is {vnodes!r}: give an integer of one or more points per node")
+        super().__init__(nodes, weights, seed=seed, vnodes=int(vnodes))
+        if (total := float(np.sum(self.topology.weights)) * vnodes) > MOST_POINTS:
+            raise ValueError(
+                f"the ring would have {total:.3g} points, at most {MOST_POINTS:.3g} are allowed: "
+                "give fewer vnodes or smaller weights (a node of weight 1 has `vnodes` points)"
+            )
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Points of each node, ``int64[nodes]``."""
+        return np.maximum(1, np.rint(np.asarray(self.topology.weights) * self.vnodes)).astype(np.int64)
+
+    @property
+    def points(self) -> NDArray[np.uint64]:
+        """The points in ring order."""
+        return self._index.points[:-1]
+
+    @property
+    def owners(self) -> NDArray[np.int32]:
+        """The node of each point, in ring order."""
+        return self._index.owners[:-1]
+
+    @cached_property
+    def _index(self) -> _Index:
+        names, offsets = key_bytes(self.nodes)
+        counts = self.counts
+        points = kernels.name_points(names, offsets, counts, np.uint64(self.seed))
+        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        bits = math.ceil(math.log2(len(points))) + 2
+        ordered, ordered_owners, starts = kernels.sort_points(points, owners, bits)
+        return _Index(ordered, ordered_owners, starts, bits)
+
+    def _over(self, topology: Topology, seed: int | None = None) -> "HashRing":
+        return HashRing(topology, self.vnodes, seed=self.seed if seed is None else seed)
+
+    def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        return kernels.lookup(hashes, *self._index)
+
+    def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
+        return kernels.replicas(hashes, *self._index, domains, n)
+
+    def _boundaries(self) -> NDArray[np.uint64]:
+        return self.points
