@@ -1,0 +1,153 @@
+"""Design files and their evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance
+from scalemodel.plan import Design, evaluate, read_plan
+from scalemodel.topology import Topology
+from scalemodel.workload import DiurnalLoad, HotSet, Uniform, Workload, Zipf
+
+DESIGNS = sorted((Path(__file__).parents[1] / "data" / "designs").glob("*.toml"))
+
+GOOD = """
+title = "A store"
+[workload]
+rate = 1000
+read_fraction = 0.5
+load = { shape = "diurnal", peak_to_mean = 1.5 }
+popularity = { law = "zipf", objects = 10_000, alpha = 0.8 }
+object_bytes = 100
+[cluster]
+zones = 3
+nodes = 2
+capacity = 500
+[placement]
+scheme = "ring"
+vnodes = 64
+replicas = 3
+spread = "zone"
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "design.toml"
+    path.write_text(text)
+    return read_plan(path)
+
+
+def test_a_design_file_says_what_it_says(tmp_path):
+    plan = read(tmp_path, GOOD)
+    assert plan.title == "A store"
+    assert plan.workload == Workload(DiurnalLoad(1000.0, 1.5), 0.5, Zipf(10_000, 0.8), 100.0)
+    assert plan.design == Design(HashRing(Topology.grid(2, zones=3), vnodes=64), 3, "zone", "any", 500.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('law = "zipf", objects = 10_000, alpha = 0.8', 'law = "uniform", objects = 7', Uniform(7)),
+        (
+            'law = "zipf", objects = 10_000, alpha = 0.8',
+            'law = "hotset", objects = 100, hot_share = 0.2, hot_requests = 0.8',
+            HotSet(100, 0.2, 0.8),
+        ),
+    ],
+)
+def test_popularity_laws(tmp_path, old, new, expected):
+    assert read(tmp_path, GOOD.replace(old, new)).workload.popularity == expected
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("jump", JumpHash), ("rendezvous", Rendezvous)])
+def test_schemes(tmp_path, scheme, kind):
+    text = GOOD.replace('scheme = "ring"\nvnodes = 64', f'scheme = "{scheme}"')
+    assert read(tmp_path, text).design.placement == kind(Topology.grid(2, zones=3))
+
+
+def test_listed_nodes(tmp_path):
+    nodes = '[[cluster.nodes]]\nname = "x"\nzone = "a"\nweight = 2\n[[cluster.nodes]]\nname = "y"\nzone = "b"\n'
+    text = GOOD.replace("zones = 3\nnodes = 2\n", "").replace("[placement]", nodes + "[placement]")
+    plan = read(tmp_path, text.replace("replicas = 3", "replicas = 2"))
+    assert plan.design.placement.topology == Topology(["x", "y"], [2, 1], {"zone": ["a", "b"]})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("vnodes = 64", "vnods = 64", "placement.vnods is not a known key; did you mean 'vnodes'?"),
+        ("read_fraction", "readfraction", "workload.readfraction is not a known key; did you mean 'read_fraction'?"),
+        ("[placement]", "[placements]", "placements is not a known key; did you mean 'placement'?"),
+        ("alpha = 0.8", "alfa = 0.8", "workload.popularity.alpha is missing"),
+        ("alpha = 0.8", "alpha = 0.8, beta = 1", "workload.popularity.beta is not a known key"),
+        ("rate = 1000", "", "workload.rate is missing"),
+        ("rate = 1000", "rate = -5", "workload.rate is -5: it should be greater than 0"),
+        ("rate = 1000", 'rate = "fast"', "workload.rate is 'fast'"),
+        ('law = "zipf"', 'law = "zip"', "'zip'"),
+        ("alpha = 0.8", "alpha = -1", "alpha"),
+        ("read_fraction = 0.5", "read_fraction = 90", "read_fraction is 90"),
+        ('scheme = "ring"', 'scheme = "rings"', "placement.scheme is 'rings'"),
+        ('scheme = "ring"', 'scheme = "jump"', "only a ring has vnodes"),
+        ("vnodes = 64", "vnodes = 0", "placement.vnodes is 0"),
+        ("replicas = 3", "replicas = 4", "4 replicas need 4 different zones and there are 3"),
+        ('spread = "zone"', 'spread = "rack"', "no level 'rack'"),
+        ("nodes = 2", "nodes = 0", "cluster.nodes is 0"),
+        ('title = "A store"', "", "title is missing"),
+        ("[cluster]", "[cluster", "is not TOML"),
+    ],
+)
+def test_a_bad_design_is_refused_in_one_sentence(tmp_path, old, new, says):
+    assert old in GOOD
+    with pytest.raises(ValueError, match=r"design\.toml") as error:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_misspelt_key_of_a_listed_node_is_named(tmp_path):
+    nodes = '[[cluster.nodes]]\nname = "x"\nzon = "a"\n'
+    text = GOOD.replace("zones = 3\nnodes = 2\n", "").replace("[placement]", nodes + "[placement]")
+    with pytest.raises(ValueError, match=r"cluster\.nodes\[0\]\.zon is not a known key; did you mean 'zone'\?"):
+        read(tmp_path, text)
+
+
+def test_bytes_that_are_not_utf8(tmp_path):
+    (tmp_path / "design.toml").write_bytes(b'title = "\xff"')
+    with pytest.raises(ValueError, match="not UTF-8"):
+        read_plan(tmp_path / "design.toml")
+
+
+@pytest.mark.parametrize("path", DESIGNS, ids=lambda path: path.name)
+def test_the_example_designs_evaluate(path):
+    plan = read_plan(path)
+    answer = evaluate(plan.design, plan.workload, plan.title)
+    assert np.isfinite([line.value for line in answer.lines]).all()
+    assert answer["utilisation of the busiest node"] < 1, "an example should hold its load"
+
+
+def test_the_busiest_node_is_counted_by_hand(tmp_path):
+    plan = read(tmp_path, GOOD)
+    answer = evaluate(plan.design, plan.workload)
+    shares = balance(plan.design.placement, plan.workload, 3, spread="zone").share
+    # at the peak 1500 requests/s: half read one of three copies, half write all three
+    loads = 750 * shares + 750 * 3 * shares
+    assert answer["load of the busiest node"] == pytest.approx(loads.max())
+    assert answer["utilisation of the busiest node"] == pytest.approx(loads.max() / 500)
+    assert answer["utilisation if load were even"] == pytest.approx(3000 / 6 / 500)
+
+
+def test_reads_from_the_first_copy_only_are_less_even(tmp_path):
+    everywhere = read(tmp_path, GOOD.replace("read_fraction = 0.5", "read_fraction = 1.0"))
+    first = read(
+        tmp_path,
+        GOOD.replace("read_fraction = 0.5", "read_fraction = 1.0").replace('spread = "zone"', 'reads_from = "first"'),
+    )
+    peak = "peak-to-mean of the requests"
+    assert evaluate(first.design, first.workload)[peak] > evaluate(everywhere.design, everywhere.workload)[peak]
+
+
+def test_an_unknown_quantity_is_a_key_error(tmp_path):
+    plan = read(tmp_path, GOOD)
+    with pytest.raises(KeyError, match="colour"):
+        evaluate(plan.design, plan.workload)["colour"]
