@@ -153,7 +153,8 @@ def test_pickles_are_refused(tmp_path):
         (["--nodes", 3, "--seeds", 0], "seeds"),
         (["--nodes", "many"], "not a valid integer"),
         (["--nodes", 3, "--column", "id"], "has no column"),
-        (["--nodes", 3, "--scheme", "rings"], "ring"),
+        (["--nodes", 3, "--scheme", "rings"], "did you mean 'ring'?"),
+        (["--nodes", 3, "--scheme", "jump", "--vnodes", 5], "has no option 'vnodes'"),
     ],
 )
 def test_bad_options(keys, options, says):

@@ -42,13 +42,13 @@ def main() -> None:
     "--keys", "path", required=True, metavar="FILE", help="Requests: a key per line, or a table; - reads text."
 )
 @click.option("--column", help="Column of a .npz, .csv or .parquet file that holds the keys.")
-@click.option("--scheme", type=click.Choice(["ring", "jump", "rendezvous"]), default="ring", show_default=True)
-@click.option("--vnodes", type=int, default=128, show_default=True, help="Points per node of a ring.")
+@click.option("--scheme", default="ring", show_default=True, help="Placement scheme, such as ring, jump or rendezvous.")
+@click.option("--vnodes", type=int, help="Points per node of a ring.")
 @click.option("--replicas", type=int, default=1, show_default=True, help="Copies of each key that share its load.")
 @click.option("--seeds", type=int, default=30, show_default=True, help="Placements to try for the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def balance(
-    nodes: int, path: str, column: str | None, scheme: str, vnodes: int, replicas: int, seeds: int, as_json: bool
+    nodes: int, path: str, column: str | None, scheme: str, vnodes: int | None, replicas: int, seeds: int, as_json: bool
 ) -> None:
     """Show how evenly the keys and the requests of a trace spread over the nodes.
 
@@ -56,14 +56,10 @@ def balance(
     expect from node names not yet chosen.
     """
     from .keyfile import read_keys
-    from .placement import HashRing, JumpHash, Placement, Rendezvous, balance_report
+    from .placement import balance_report, build
     from .workload import Empirical
 
-    placement: Placement
-    if scheme == "ring":
-        placement = HashRing(nodes, vnodes)
-    else:
-        placement = JumpHash(nodes) if scheme == "jump" else Rendezvous(nodes)
+    placement = build(scheme, nodes, **({} if vnodes is None else {"vnodes": vnodes}))
     report = balance_report(placement, Empirical.from_trace(read_keys(path, column)), replicas, seeds=seeds)
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 

@@ -260,6 +260,31 @@ class Topology(Shown):
         weights = [float(v) for v in frame["weight"]] if "weight" in frame.columns else None
         return cls([str(v) for v in frame["node"]], weights, places, round_trips)
 
+    def state(self) -> dict[str, Any]:
+        """Return all of the topology as plain values that JSON can hold; `from_state` reads them back.
+
+        Examples
+        --------
+        >>> cluster = Topology.grid(zones=2, round_trips=RoundTrips({("a", "b"): 0.001}))
+        >>> Topology.from_state(cluster.state()) == cluster
+        True
+        """
+        trips = self.round_trips
+        return {
+            "nodes": list(self.nodes),
+            "weights": list(self.weights),
+            "places": {level: list(labels) for level, labels in self.places.items()},
+            "round_trips": trips
+            and {"pairs": [[a, b, t] for (a, b), t in trips.pairs.items()], "within": trips.within},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Topology:
+        """Return the topology that `state` described."""
+        trips = state["round_trips"]
+        table = trips and RoundTrips({(a, b): t for a, b, t in trips["pairs"]}, trips["within"])
+        return cls(state["nodes"], state["weights"], state["places"], table)
+
     @property
     def title(self) -> str:
         """What the cluster consists of."""

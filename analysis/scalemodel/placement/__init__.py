@@ -24,8 +24,10 @@ from .ring_law import (
     share_quantile,
     vnodes_for_peak,
 )
+from .schemes import SCHEMES, build, restore
 
 __all__ = [
+    "SCHEMES",
     "Balance",
     "BalanceOverSeeds",
     "BalanceReport",
@@ -38,11 +40,13 @@ __all__ = [
     "balance",
     "balance_over_seeds",
     "balance_report",
+    "build",
     "expected_peak_to_mean",
     "movement",
     "ownership_cv",
     "peak_to_mean_cdf",
     "peak_to_mean_quantile",
+    "restore",
     "share_quantile",
     "vnodes_for_peak",
 ]

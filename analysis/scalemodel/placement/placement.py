@@ -15,6 +15,9 @@ from ..topology import Topology, as_topology
 SAMPLE = 2**20
 """Random keys that stand for the key space where no exact answer is known."""
 
+STATE_FORMAT = 1
+"""Version of what `Placement.state` returns."""
+
 Nodes = int | Sequence[str] | Topology
 """What a placement is built over: a number of nodes, their names, or a topology with weights and failure domains."""
 
@@ -23,7 +26,8 @@ Nodes = int | Sequence[str] | Topology
 class Placement(ABC):
     """Where does a key live? A rule from keys to the nodes of a topology.
 
-    A scheme defines `_lookup` and `_over`; it overrides what it can do better or exactly.
+    A scheme defines `_lookup` and overrides what it can do better or exactly. Its fields, `topology` apart, are keyword
+    arguments of its constructor, whose first argument takes the nodes.
 
     Attributes
     ----------
@@ -105,7 +109,7 @@ class Placement(ABC):
         ValueError
             If the node is there already, its weight is not above zero, or a domain is missing.
         """
-        return self._over(self.topology.add(node, weight, **places))
+        return self._with(self.topology.add(node, weight, **places))
 
     def remove(self, node: str) -> Self:
         """Return the placement without a node.
@@ -115,11 +119,25 @@ class Placement(ABC):
         ValueError
             If there is no such node, or it is the last.
         """
-        return self._over(self.topology.remove(node))
+        return self._with(self.topology.remove(node))
 
     def with_seed(self, seed: int) -> Self:
         """Return an independent placement of the same kind over the same nodes."""
-        return self._over(self.topology, seed)
+        return self._with(seed=seed)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that makes this placement, as plain values that JSON can hold; `restore` reads it back.
+
+        Examples
+        --------
+        >>> import json
+        >>> from scalemodel.placement import HashRing, restore
+        >>> ring = HashRing(["a", "b"], vnodes=64)
+        >>> restore(json.loads(json.dumps(ring.state()))) == ring
+        True
+        """
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
+        return {"format": STATE_FORMAT, "scheme": type(self).__name__, "topology": self.topology.state(), **kept}
 
     def ownership(self, replicas: int = 1, spread: str | None = None) -> NDArray[np.float64]:
         """Return the share of the key space that each node holds, ``float64[nodes]``; the sum is 1.
@@ -143,9 +161,10 @@ class Placement(ABC):
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return the node of each hashed key."""
 
-    @abstractmethod
-    def _over(self, topology: Topology, seed: int | None = None) -> Self:
-        """Return the same scheme over another topology, or with another seed."""
+    def _with(self, topology: Topology | None = None, **changes: Any) -> Self:
+        """Return the same scheme over another topology, or with other fields."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
+        return type(self)(topology or self.topology, **(kept | changes))
 
     def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
         """Hash the key again and again, and keep the first `n` nodes of distinct domains."""
@@ -197,6 +216,12 @@ class Placement(ABC):
             what = f"{keys.dtype}{list(keys.shape)}" if isinstance(keys, np.ndarray) else type(keys).__name__
             raise TypeError(f"hashed keys came as {what}: with hashed=True give a uint64 array of one dimension")
         return np.ascontiguousarray(keys)
+
+    def _refuse_weights(self) -> None:
+        if len(set(self.topology.weights)) > 1:
+            raise ValueError(
+                f"the nodes have different weights and {type(self).__name__} has none: use HashRing or Rendezvous"
+            )
 
     def _domains(self, n: int, spread: str | None) -> NDArray[np.int64]:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:

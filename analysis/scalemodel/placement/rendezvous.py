@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hashing import hash_keys
-from ..topology import Topology
 from ._kernels import rendezvous as kernels
 from .placement import Nodes, Placement
 
@@ -50,9 +49,6 @@ class Rendezvous(Placement):
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
         return np.asarray(self.topology.weights)
-
-    def _over(self, topology: Topology, seed: int | None = None) -> "Rendezvous":
-        return Rendezvous(topology, seed=self.seed if seed is None else seed)
 
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         if (self._weights == self._weights[0]).all():

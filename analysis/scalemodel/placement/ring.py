@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hashing import key_bytes
-from ..topology import Topology
 from ._kernels import ring as kernels
 from .placement import Nodes, Placement
 
@@ -94,9 +93,6 @@ class HashRing(Placement):
         bits = math.ceil(math.log2(len(points))) + 2
         ordered, ordered_owners, starts = kernels.sort_points(points, owners, bits)
         return _Index(ordered, ordered_owners, starts, bits)
-
-    def _over(self, topology: Topology, seed: int | None = None) -> "HashRing":
-        return HashRing(topology, self.vnodes, seed=self.seed if seed is None else seed)
 
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         return kernels.lookup(hashes, *self._index)

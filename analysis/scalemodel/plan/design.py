@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from pydantic_core import ErrorDetails
 
 from .. import workload as w
-from ..placement import HashRing, JumpHash, Placement, Rendezvous
+from ..placement import Placement, build
 from ..topology import Topology, nearest
 
 
@@ -173,7 +173,7 @@ class _ClusterTable(_Table):
 
 
 class _PlacementTable(_Table):
-    scheme: Literal["ring", "jump", "rendezvous"] = "ring"
+    scheme: str = "ring"
     vnodes: PositiveInt | None = None
     replicas: PositiveInt = 1
     spread: str | None = None
@@ -181,11 +181,8 @@ class _PlacementTable(_Table):
     seed: NonNegativeInt = 0
 
     def build(self, topology: Topology) -> Placement:
-        if self.scheme == "ring":
-            return HashRing(topology, self.vnodes or 128, seed=self.seed)
-        if self.vnodes is not None:
-            raise ValueError(f"placement.vnodes is given and the scheme is {self.scheme!r}: only a ring has vnodes")
-        return JumpHash(topology, seed=self.seed) if self.scheme == "jump" else Rendezvous(topology, seed=self.seed)
+        options = {"vnodes": self.vnodes} if self.vnodes else {}
+        return build(self.scheme, topology, seed=self.seed, **options)
 
 
 class _PlanTable(_Table):

@@ -1,0 +1,63 @@
+"""All placement schemes by name, and the way back from a saved state."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..topology import Topology, nearest
+from .jump import JumpHash
+from .placement import STATE_FORMAT, Nodes, Placement
+from .rendezvous import Rendezvous
+from .ring import HashRing
+
+SCHEMES: dict[str, type[Placement]] = {
+    "ring": HashRing,
+    "jump": JumpHash,
+    "rendezvous": Rendezvous,
+}
+"""The schemes that can be built from nodes alone, by the name that the command line and design files use."""
+
+
+def build(scheme: str, nodes: Nodes, **options: Any) -> Placement:
+    """Build a placement by the name of its scheme.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scheme, or it does not have the option; the message names the nearest.
+
+    Examples
+    --------
+    >>> build("ring", 10, vnodes=64).vnodes
+    64
+    """
+    if scheme not in SCHEMES:
+        hint = nearest(scheme, SCHEMES) or f"; there are {', '.join(SCHEMES)}"
+        raise ValueError(f"there is no placement scheme {scheme!r}{hint}")
+    kind = SCHEMES[scheme]
+    allowed = list(inspect.signature(kind).parameters)[1:]
+    if unknown := [option for option in options if option not in allowed]:
+        hint = nearest(unknown[0], allowed) or f"; it has {', '.join(allowed)}"
+        raise ValueError(f"the scheme {scheme!r} has no option {unknown[0]!r}{hint}")
+    return kind(nodes, **options)
+
+
+def restore(state: Mapping[str, Any]) -> Placement:
+    """Return the placement that `Placement.state` saved.
+
+    Raises
+    ------
+    ValueError
+        If the state is of another version, of an unknown scheme, or damaged.
+    """
+    fields = dict(state)
+    version, name, topology = (fields.pop(key, None) for key in ("format", "scheme", "topology"))
+    if version != STATE_FORMAT:
+        raise ValueError(f"the saved state has format {version!r} and this version reads {STATE_FORMAT}: save it anew")
+    known = {scheme.__name__: scheme for scheme in SCHEMES.values()}
+    if name not in known:
+        raise ValueError(f"the saved state is of the scheme {name!r}, which is not known{nearest(str(name), known)}")
+    try:
+        return known[name](Topology.from_state(topology or {}), **fields)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"the saved state of {name} is damaged ({error}): save it anew") from None
