@@ -11,8 +11,11 @@ before any point is drawn.
 
 from ..topology import Topology
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
+from .compare import Comparison, compare
+from .hot_keys import HotKeyRelief, hot_key_relief
 from .jump import JumpHash
-from .movement import Movement, movement
+from .movement import Movement, RebalanceTime, moved_ranges, movement, one_fewer, one_more, rebalance_time
+from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
 from .placement import Placement
 from .rendezvous import Rendezvous
 from .ring import HashRing
@@ -31,21 +34,34 @@ __all__ = [
     "Balance",
     "BalanceOverSeeds",
     "BalanceReport",
+    "Comparison",
     "HashRing",
+    "HotKeyRelief",
     "JumpHash",
     "Movement",
+    "Neighbours",
     "Placement",
+    "RebalanceTime",
     "Rendezvous",
     "Topology",
     "balance",
     "balance_over_seeds",
     "balance_report",
     "build",
+    "compare",
+    "expected_neighbours",
     "expected_peak_to_mean",
+    "hot_key_relief",
+    "moved_ranges",
     "movement",
+    "neighbours",
+    "one_fewer",
+    "one_more",
+    "outage_rate",
     "ownership_cv",
     "peak_to_mean_cdf",
     "peak_to_mean_quantile",
+    "rebalance_time",
     "restore",
     "share_quantile",
     "vnodes_for_peak",

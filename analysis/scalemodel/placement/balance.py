@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..display import Shown, axes, format_share
-from ..workload import Empirical, Popularity, Workload
+from ..workload import Empirical, ObjectSize, Popularity, Workload
 from .placement import SAMPLE, Placement
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEAD = 2**22
 """Objects that are placed one by one, the most popular first; beyond them the ownership stands for the many."""
 
-By = Literal["requests", "keys"]
+By = Literal["requests", "keys", "bytes"]
 
 _BAND = (0.05, 0.5, 0.95)  # quantiles over seeds that make the band and its middle
 
@@ -37,7 +37,7 @@ class Balance(Shown):
     fair : float64[nodes]
         The share that its weight makes due to it; the sum is 1.
     basis : str
-        What the load is: "key space", "keys" or "requests".
+        What the load is: "key space", "keys", "requests" or "bytes".
     noise_floor : float
         The coefficient of variation that would remain if every key went to a random node in exact proportion to the
         weights: what is due to few or hot keys, not to the scheme. Zero for an exact ownership.
@@ -68,6 +68,22 @@ class Balance(Shown):
     def cv(self) -> float:
         """Coefficient of variation of the relative load, each node counted by its weight."""
         return float(np.sqrt(np.sum(self.fair * (self.relative - 1) ** 2)))
+
+    @property
+    def gini(self) -> float:
+        """Gini coefficient of the relative load, each node counted by its weight: 0 if even, towards 1 if on one."""
+        order = np.argsort(self.relative, kind="stable")
+        held, due = self.share[order], self.fair[order]
+        return float(1 - np.sum(due * (2 * np.cumsum(held) - held)))
+
+    @property
+    def jain(self) -> float:
+        """Jain's fairness index of the relative load: 1 if even, 1/n if all is on one node."""
+        return float(1 / np.sum(self.fair * self.relative**2))
+
+    def quantile(self, p: float) -> float:
+        """Return the relative load that a share `p` of the nodes does not exceed, such as the p99 node."""
+        return float(np.quantile(self.relative, p, method="higher"))
 
     @property
     def busiest(self) -> str:
@@ -210,8 +226,8 @@ def balance(
         Spread the load over so many replicas of each key, evenly.
     spread : str, optional
         Keep replicas in distinct domains of this level.
-    by : {"requests", "keys"}
-        Count requests, or count each object once.
+    by : {"requests", "keys", "bytes"}
+        Count requests, or each object once, or each by its size as drawn from the workload's `object_size`.
 
     Returns
     -------
@@ -223,29 +239,49 @@ def balance(
     >>> round(balance(HashRing(10, vnodes=256)).peak_to_mean, 2)
     1.05
     """
-    if by not in ("requests", "keys"):
-        raise ValueError(f"by is {by!r}: give 'requests' or 'keys'")
+    if by not in get_args(By):
+        raise ValueError(f"by is {by!r}: give 'requests', 'keys' or 'bytes'")
     fair = placement.topology.shares
     n = len(fair)
     if workload is None:
         exact = placement.owns_exactly(replicas, spread)
         floor = 0.0 if exact else float(np.sqrt((n - replicas) / replicas / SAMPLE))
         return Balance(placement.nodes, placement.ownership(replicas, spread), fair, "key space", floor)
-    law = workload.popularity if isinstance(workload, Workload) else workload
-    if law is None:
-        raise ValueError("the workload has no popularity: give one, such as Uniform(n) or Zipf(n, alpha)")
+    law = law_of(workload)
     head = min(law.n, HEAD)
     ranks = np.arange(head)
     lists = placement.replicas(law.keys_at(ranks), replicas, spread)
-    each = law.pmf(ranks) if by == "requests" else np.full(head, 1 / law.n)
+    each, rest, squares = _weights(workload, law, head, by)
     share = np.bincount(lists.ravel(), np.repeat(each, replicas), n) / replicas
-    rest = float(law.tail(head)) if by == "requests" else 1 - head / law.n
     if rest > 0:
         share += rest * placement.ownership(replicas, spread)
-    squares = law.sum_of_squares() if by == "requests" else 1 / law.n
     # Each key adds p/replicas to `replicas` of n nodes: Var(share) = sum p^2 (n - replicas) / (replicas n^2).
     floor = float(np.sqrt(squares * (n - replicas) / replicas))
     return Balance(placement.nodes, share, fair, by, floor)
+
+
+def law_of(workload: Workload | Popularity) -> Popularity:
+    """Return the popularity of a workload, which must have one."""
+    law = workload.popularity if isinstance(workload, Workload) else workload
+    if law is None:
+        raise ValueError("the workload has no popularity: give one, such as Uniform(n) or Zipf(n, alpha)")
+    return law
+
+
+def _weights(
+    workload: Workload | Popularity, law: Popularity, head: int, by: By
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return the weight of each of the first objects, of all the others together, and the sum of all squares."""
+    if by == "requests":
+        return law.pmf(np.arange(head)), float(law.tail(head)), law.sum_of_squares()
+    if by == "keys":
+        return np.full(head, 1 / law.n), 1 - head / law.n, 1 / law.n
+    sizes = workload.object_size if isinstance(workload, Workload) else None
+    if not isinstance(sizes, ObjectSize):
+        raise ValueError("the balance by bytes needs sizes: give a Workload with object_size")
+    drawn = sizes.sample(head)
+    each = drawn / drawn.sum() * (head / law.n)
+    return each, 1 - head / law.n, float(np.sum(each**2)) * law.n / head
 
 
 def balance_over_seeds(

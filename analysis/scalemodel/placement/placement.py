@@ -217,6 +217,10 @@ class Placement(ABC):
             raise TypeError(f"hashed keys came as {what}: with hashed=True give a uint64 array of one dimension")
         return np.ascontiguousarray(keys)
 
+    def _hashes_like(self, other: "Placement") -> bool:
+        """Tell whether both placements hash a key to the same number."""
+        return type(self)._hashes is type(other)._hashes and self.seed == other.seed
+
     def _refuse_weights(self) -> None:
         if len(set(self.topology.weights)) > 1:
             raise ValueError(

@@ -30,6 +30,8 @@ class Design:
         Whether reads spread over all replicas or go to the first in the preference list.
     capacity : float, optional
         Requests per second that a node of weight 1 can serve.
+    bandwidth : float, optional
+        Bytes per second that a node may spend on moving data.
     """
 
     placement: Placement
@@ -37,6 +39,7 @@ class Design:
     spread: str | None = None
     reads_from: Literal["any", "first"] = "any"
     capacity: float | None = None
+    bandwidth: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +156,7 @@ class _ClusterTable(_Table):
     zones: PositiveInt | list[str] = 1
     racks: PositiveInt = 1
     capacity: PositiveFloat | None = None
+    rebalance_bandwidth: PositiveFloat | None = None
 
     def build(self) -> Topology:
         if isinstance(self.nodes, int):
@@ -195,7 +199,9 @@ class _PlanTable(_Table):
         how = self.placement
         placement = how.build(self.cluster.build())
         placement.replicas([0], how.replicas, how.spread)  # says now what cannot hold
-        design = Design(placement, how.replicas, how.spread, how.reads_from, self.cluster.capacity)
+        design = Design(
+            placement, how.replicas, how.spread, how.reads_from, self.cluster.capacity, self.cluster.rebalance_bandwidth
+        )
         return Plan(self.title, self.workload.build(), design)
 
 

@@ -5,15 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..display import Shown, format_bytes, format_count, format_share, significant
-from ..placement import Placement, balance, movement
+from ..display import Shown, format_bytes, format_count, format_share, format_time, significant
+from ..placement import balance, movement, one_fewer, one_more, rebalance_time
 from ..workload import Workload
 from .design import Design
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMATS = {"requests/s": format_count, "bytes": format_bytes, "share": format_share, "": format_count}
+_FORMATS = {
+    "requests/s": format_count,
+    "s": format_time,
+    "bytes": format_bytes,
+    "share": format_share,
+    "": format_count,
+}
 
 
 @dataclass(frozen=True)
@@ -126,22 +132,24 @@ def _placement_lines(design: Design, workload: Workload) -> Iterator[Line]:
         yield Line(subject, "utilisation if load were even", even, "share", "at the peak")
     extra = math.ceil(n * float(relative[busiest]) - 1e-9) - n
     yield Line(subject, "nodes that imbalance costs", extra, "", "to bring the busiest to the mean of today")
-    grown = _one_more(placement)
-    moved = movement(placement, grown)
-    yield Line(
-        subject,
-        "keys that one more node moves",
-        moved.moved,
-        "share",
-        f"{format_share(moved.minimum)} must, by primary",
-    )
+    yield from _change_lines(design, workload)
 
 
-def _one_more(placement: Placement) -> Placement:
-    """Return the placement with a node added where the last one is."""
-    places = {level: labels[-1] for level, labels in placement.topology.places.items()}
-    name = next(f"new-{i}" for i in range(1, 3 + len(placement.nodes)) if f"new-{i}" not in placement.nodes)
-    return placement.add(name, placement.topology.weights[-1], **places)
+def _change_lines(design: Design, workload: Workload) -> Iterator[Line]:
+    """Say what moves, and for how long, when the cluster has one node more or one fewer."""
+    before = design.placement
+    for what, change in (("more", one_more), ("fewer", one_fewer)):
+        try:
+            moved = movement(before, change(before), design.replicas, spread=design.spread)
+        except ValueError:
+            continue  # some schemes cannot lose the node, some designs have none to spare
+        note = f"of all replicas; between even shares {format_share(moved.minimum)}"
+        yield Line("placement", f"data that one node {what} moves", moved.moved, "share", note)
+        if design.bandwidth is not None and workload.object_size is not None:
+            dead = [node for node in moved.sources if node not in moved.destinations]
+            under_way = rebalance_time(moved, design.replicas * workload.data_bytes, design.bandwidth, dead=dead)
+            note = f"{under_way.bottleneck} is done last" + (", copied from the replicas that are left" if dead else "")
+            yield Line("placement", f"time to rebalance with one node {what}", under_way.longest, "s", note)
 
 
 def _formatted(line: Line) -> str:
