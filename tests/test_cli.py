@@ -57,7 +57,7 @@ def test_help_imports_nothing_heavy():
 def balance_of(path, *more, **options):
     result = run("balance", "--nodes", 10, "--vnodes", 64, "--keys", path, "--seeds", 5, "--json", *more, **options)
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.stdout)
 
 
 def test_every_format_gives_the_same_balance(tmp_path, keys):
@@ -175,7 +175,7 @@ def test_evaluate_prints_the_summary_and_its_json():
     assert result.exit_code == 0, result.output
     assert "Session store" in result.output
     assert "peak-to-mean of the requests" in result.output
-    (design,) = json.loads(run("evaluate", "--json", EXAMPLE).output)
+    (design,) = json.loads(run("evaluate", "--json", EXAMPLE).stdout)
     values = {line["quantity"]: line["value"] for line in design["lines"]}
     assert values["nodes"] == 12
     assert values["peak request rate"] == pytest.approx(64_000)
@@ -195,7 +195,7 @@ def test_the_exit_status_reaches_the_shell(tmp_path):
 def test_real_keys_are_even_and_real_requests_are_not():
     path = Path(os.environ["SCALEMODEL_DATA"]) / "twitter_cluster52_1m.npz"
     result = run("balance", "--nodes", 10, "--vnodes", 256, "--keys", path, "--json")
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert (report["keys"], report["requests"]) == (143_542, 1_000_000)
     assert report["hottest_key_share"] == pytest.approx(0.059, abs=0.0005)
     rows = {row["basis"]: row for row in report["balance"]}

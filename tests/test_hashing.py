@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import reference_hashing as reference
+import reference
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -113,7 +113,7 @@ def significant(value: float, digits: int = 4) -> str:
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    exponent = math.floor(math.log10(abs(value)))
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # of the rounded number
     if not -5 < exponent < 12:
         return f"{value:.{digits - 1}e}"
     decimals = digits - 1 - exponent
@@ -174,7 +174,7 @@ def nines(unavailability: float) -> float:
     """
     if not 0 <= unavailability <= 1:
         raise ValueError(f"unavailability is {unavailability}: give a probability between 0 and 1")
-    return -math.log10(unavailability) if unavailability else math.inf
+    return 0.0 - math.log10(unavailability) if unavailability else math.inf  # 0.0 -: never a negative zero
 
 
 def format_nines(unavailability: float) -> str:
@@ -193,7 +193,7 @@ def _with_unit(value: float, scale: Sequence[tuple[float, str]], space: str) -> 
         return f"{value:g}{space}{scale[-1][1] if scale is not _TIMES else 's'}"
     factor, unit = next((row for row in scale if abs(value) >= row[0]), scale[-1])
     number = value / factor
-    return f"{number:.0f}{space}{unit}" if abs(number) >= 1000 else f"{number:.3g}{space}{unit}"
+    return f"{number:.0f}{space}{unit}" if abs(number) >= 999.5 else f"{number:.3g}{space}{unit}"
 
 
 def style() -> AbstractContextManager[Any]:
