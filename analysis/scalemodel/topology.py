@@ -102,14 +102,13 @@ class RoundTrips:
                 raise ValueError(
                     f"the round-trip table has no column {column!r}: it has {', '.join(map(repr, frame.columns))}"
                 )
-        rows = zip(frame[source], frame[destination], frame[value], strict=True)
         pairs: dict[tuple[str, str], float] = {}
-        for a, b, number in rows:
+        for a, b, number in zip(_column(frame, source), _column(frame, destination), frame[value], strict=True):
             if (a, b) in pairs:
                 raise ValueError(
                     f"the round-trip table has two rows from {a!r} to {b!r}: select one statistic and date first"
                 )
-            pairs[str(a), str(b)] = float(number) * unit
+            pairs[a, b] = float(number) * unit
         return cls(pairs, within)
 
     @property
@@ -189,6 +188,8 @@ class Topology(Shown):
         _unique(names, "node")
         levels = {level: tuple(map(str, labels)) for level, labels in (places or {}).items()}
         for level, labels in levels.items():
+            if level in ("node", "weight"):
+                raise ValueError(f"a level is called {level!r}: give another name, nodes have that column already")
             if len(labels) != len(names):
                 raise ValueError(f"{len(labels)} {level}s for {len(names)} nodes: give one {level} per node")
         nested = [level for level in LEVELS if level in levels]
@@ -201,7 +202,7 @@ class Topology(Shown):
         object.__setattr__(self, "round_trips", round_trips)
 
     def __hash__(self) -> int:
-        return hash((self.nodes, self.weights, tuple(self.places.items())))
+        return hash((self.nodes, self.weights, frozenset(self.places.items())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Topology, (self.nodes, self.weights, dict(self.places), self.round_trips)
@@ -234,7 +235,7 @@ class Topology(Shown):
         ('us-east-1a', 'us-east-1b', 'us-east-1c', 'eu-west-1a', 'eu-west-1b', 'eu-west-1c')
         """
         for what, count in (("nodes", nodes), ("racks", racks)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
                 raise ValueError(f"{what} is {count!r}: give an integer of one or more per place")
         rows = []
         for region in _names(regions, "regions", "r", 1):
@@ -256,9 +257,9 @@ class Topology(Shown):
         """Read a table with columns ``node``, optionally ``weight``, and one column per level."""
         if "node" not in frame.columns:
             raise ValueError(f"the table has no column 'node': it has {', '.join(map(repr, frame.columns))}")
-        places = {str(c): [str(v) for v in frame[c]] for c in frame.columns if c not in ("node", "weight")}
+        places = {str(c): _column(frame, c) for c in frame.columns if c not in ("node", "weight")}
         weights = [float(v) for v in frame["weight"]] if "weight" in frame.columns else None
-        return cls([str(v) for v in frame["node"]], weights, places, round_trips)
+        return cls(_column(frame, "node"), weights, places, round_trips)
 
     def state(self) -> dict[str, Any]:
         """Return all of the topology as plain values that JSON can hold; `from_state` reads them back.
@@ -384,6 +385,8 @@ class Topology(Shown):
             seconds = self.round_trips.get(labels[i], labels[j])
             if seconds is not None:
                 return seconds
+        if not levels and self.round_trips.within is not None:  # the whole cluster is one place
+            return self.round_trips.within
         raise ValueError(f"there is no round trip between the places of {a!r} and {b!r}: add the pair to the table")
 
     def round_trip_matrix(self) -> NDArray[np.float64]:
@@ -417,9 +420,11 @@ def nearest(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
 
 
 def _names(given: int | Sequence[str], what: str, prefix: str, first: int) -> list[str]:
-    if isinstance(given, str):
-        raise TypeError(f"{what} is the string {given!r}: give a number or a list of names")
-    if not isinstance(given, int):
+    if isinstance(given, (str, float)) or given is None:
+        raise TypeError(f"{what} is {given!r}: give a number or a list of names")
+    if not isinstance(given, (int, np.integer)):
+        if not len(given):
+            raise ValueError(f"{what} is empty: give a number of one or more, or a list of names")
         _unique(given, what.removesuffix("s"))
         return [f"{prefix}{name}" if what == "zones" else name for name in given]
     if isinstance(given, bool) or given < 1:
@@ -442,6 +447,12 @@ def _weights(weights: Sequence[float] | None, n: int) -> tuple[float, ...]:
             f"a weight is {bad[0]:g}: weights are finite and above zero; leave out a node that gets nothing"
         )
     return numbers
+
+
+def _column(frame: pd.DataFrame, column: str) -> list[str]:
+    if frame[column].isna().any():
+        raise ValueError(f"the table lacks values in column {column!r}: fill them in, or drop the rows")
+    return [str(value) for value in frame[column]]
 
 
 def _unique(names: Sequence[str], what: str) -> None:

@@ -4,7 +4,7 @@ Power sums Σ i^-α are tabulated for the first ranks and continued by the Euler
 
     Σ_{i=a+1}^{b} f(i) = ∫_{a+½}^{b+½} f - [f'/24 - 7 f'''/5760 + 31 f⁽⁵⁾/967680]_{a+½}^{b+½},
 
-of which two corrections are kept: from rank 1024 on, the third is below 1e-16 of a term for α up to 10.
+of which two corrections are kept: from rank 1024 on, the third is below 1e-14 of a term for α up to 10.
 """
 
 import math

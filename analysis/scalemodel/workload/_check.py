@@ -2,6 +2,7 @@
 
 import math
 import operator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 def number(value: Any, name: str, low: float = 0.0, high: float = math.inf, hint: str = "") -> float:
     """Return a finite float within ``[low, high]``."""
-    try:
-        result = operator.index(value) if isinstance(value, int) else float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}: give a number{hint}") from None
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}: give a number{hint}")
+    result = float(value)
     if not (math.isfinite(result) and low <= result <= high):
-        allowed = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
-        raise ValueError(f"{name} is {value!r}: give a finite number {allowed}{hint}")
+        allowed = (
+            "" if low == -math.inf else f" of {low:g} or more" if high == math.inf else f" from {low:g} to {high:g}"
+        )
+        raise ValueError(f"{name} is {value!r}: give a finite number{allowed}{hint}")
     return result
 
 
@@ -61,7 +63,7 @@ def integers(values: ArrayLike, name: str, high: int) -> NDArray[np.int64]:
 
 def shares(values: ArrayLike, name: str, below_one: bool = False) -> NDArray[np.float64]:
     """Return ``float64`` values of any shape within [0, 1], or within [0, 1) where `below_one`."""
-    array = np.asarray(values, dtype=np.float64)
+    array = np.array(values, dtype=np.float64)  # a copy, as a kernel would be compiled again for a locked array
     good = (array >= 0) & ((array < 1) if below_one else (array <= 1))
     if not good.all():
         allowed = "[0, 1)" if below_one else "[0, 1]"

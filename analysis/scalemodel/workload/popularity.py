@@ -235,9 +235,7 @@ class Zipf(Popularity):
 
     @cached_property
     def _rests(self) -> Floats:
-        rests = np.ascontiguousarray(kernels.cumulative(np.ascontiguousarray(self._first[::-1]))[::-1])
-        rests[0] = self._sums[-1]  # the same sum, which rounding may have given another last bit
-        return rests
+        return kernels.cumulative(self._first[::-1].copy())[::-1].copy()
 
     @cached_property
     def _total(self) -> float:
@@ -420,9 +418,7 @@ class Empirical(Popularity):
 
     @cached_property
     def _tails(self) -> Floats:
-        rests = kernels.cumulative(np.ascontiguousarray(self.counts[::-1]))[::-1]
-        rests[0] = self._sums[-1]  # the same sum, which rounding may have given another last bit
-        return rests / self._sums[-1]
+        return kernels.cumulative(self.counts[::-1].copy())[::-1] / self._sums[-1]
 
     @cached_property
     def _guide(self) -> Ints:
