@@ -88,6 +88,23 @@ class Movement(Shown):
         ax.legend()
         return ax
 
+    def plot_matrix(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the matrix of a movement: which share of all keys goes from each node (row) to each other (column)."""
+        ax = axes(ax)
+        moved = 100 * self.matrix
+        for i, source in enumerate(self.sources):
+            for j, target in enumerate(self.destinations):
+                if source == target:
+                    moved[i, j] = np.nan  # what stays is no movement
+        mesh = ax.pcolormesh(moved, cmap="viridis", vmin=0)
+        ax.set_xticks(np.arange(len(self.destinations)) + 0.5, self.destinations, rotation=90)
+        ax.set_yticks(np.arange(len(self.sources)) + 0.5, self.sources)
+        ax.invert_yaxis()
+        ax.grid(visible=False)
+        ax.figure.colorbar(mesh, ax=ax, label="keys moved, % of all")
+        ax.set(xlabel="to", ylabel="from", title=f"{format_share(self.moved)} of the keys move")
+        return ax
+
 
 def movement(before: Placement, after: Placement, replicas: int = 1, *, spread: str | None = None) -> Movement:
     """Compare two placements: which share of the keys, or of their replicas, changes its node.

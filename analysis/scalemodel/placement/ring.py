@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,24 @@ from .placement import Nodes, Placement
 MOST_POINTS = 2**27
 """Points of the largest ring: 2 GiB of tables."""
 
+MURMUR2_SEED = 0xC70F6907
+"""Seed of Envoy's MurmurHash2, the one of libstdc++."""
 
-class _Index(NamedTuple):
+
+class Index(NamedTuple):
+    """Points in order, with one more for the way around, and where each bucket of their top bits begins."""
+
     points: NDArray[np.uint64]
     owners: NDArray[np.int32]
     starts: NDArray[np.int32]
     bits: int
+
+
+def indexed(points: NDArray[np.uint64], counts: NDArray[np.int64]) -> Index:
+    """Sort points that came node after node, `counts` of each; of equal points the first to come owns the keys."""
+    owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    bits = math.ceil(math.log2(len(points))) + 2
+    return Index(*kernels.sort_points(points, owners, bits), bits)
 
 
 @dataclass(frozen=True, init=False)
@@ -42,6 +54,9 @@ class HashRing(Placement):
         Relative capacity of each node, above zero.
     seed : int
         Another seed is another ring.
+    hash : {"xxh64", "murmur2"}
+        Hash function of the points: XXH64 or, as Envoy's other choice, MurmurHash64A with the seed 0xc70f6907 plus
+        `seed`. Keys are hashed by XXH64 either way.
 
     Examples
     --------
@@ -58,12 +73,22 @@ class HashRing(Placement):
     """
 
     vnodes: int
+    hash: Literal["xxh64", "murmur2"]
 
-    def __init__(self, nodes: Nodes, vnodes: int = 128, weights: Sequence[float] | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        vnodes: int = 128,
+        weights: Sequence[float] | None = None,
+        seed: int = 0,
+        hash: Literal["xxh64", "murmur2"] = "xxh64",
+    ) -> None:
         if isinstance(vnodes, bool) or not isinstance(vnodes, (int, np.integer)) or vnodes < 1:
             raise ValueError(f"vnodes is {vnodes!r}: give an integer of one or more points per node")
-        super().__init__(nodes, weights, seed=seed, vnodes=int(vnodes))
-        if (total := float(np.sum(self.topology.weights)) * vnodes) > MOST_POINTS:
+        if hash not in ("xxh64", "murmur2"):
+            raise ValueError(f"hash is {hash!r}: give 'xxh64' or 'murmur2'")
+        super().__init__(nodes, weights, seed=seed, vnodes=int(vnodes), hash=hash)
+        if (total := sum(self.topology.weights) * vnodes) > MOST_POINTS:
             raise ValueError(
                 f"the ring would have {total:.3g} points, at most {MOST_POINTS:.3g} are allowed: "
                 "give fewer vnodes or smaller weights (a node of weight 1 has `vnodes` points)"
@@ -85,14 +110,12 @@ class HashRing(Placement):
         return self._index.owners[:-1]
 
     @cached_property
-    def _index(self) -> _Index:
+    def _index(self) -> Index:
         names, offsets = key_bytes(self.nodes)
         counts = self.counts
-        points = kernels.name_points(names, offsets, counts, np.uint64(self.seed))
-        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        bits = math.ceil(math.log2(len(points))) + 2
-        ordered, ordered_owners, starts = kernels.sort_points(points, owners, bits)
-        return _Index(ordered, ordered_owners, starts, bits)
+        murmur2 = self.hash == "murmur2"
+        seed = (self.seed + MURMUR2_SEED) % 2**64 if murmur2 else self.seed
+        return indexed(kernels.name_points(names, offsets, counts, np.uint64(seed), murmur2), counts)
 
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         return kernels.lookup(hashes, *self._index)

@@ -8,6 +8,7 @@ References
 Devroye, "Non-Uniform Random Variate Generation" (1986), chapter V.2 (spacings as normalised exponentials).
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -40,7 +41,10 @@ def share_quantile(p: ArrayLike, nodes: int, vnodes: int) -> NDArray[np.float64]
     array([0.76, 1.28])
     """
     n, k = _checked(nodes, vnodes)
-    return n * scipy.stats.beta.ppf(np.asarray(p, np.float64), k, (n - 1) * k)
+    p = np.asarray(p, np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p is {p}: give probabilities between 0 and 1")
+    return n * scipy.stats.beta.ppf(p, k, (n - 1) * k) if n > 1 else np.ones(p.shape)
 
 
 def expected_peak_to_mean(nodes: int, vnodes: int) -> float:
@@ -80,11 +84,13 @@ def peak_to_mean_cdf(peak: float, nodes: int, vnodes: int) -> float:
     0.5
     """
     n, k = _checked(nodes, vnodes)
+    if np.isnan(peak):
+        raise ValueError(f"peak is {peak}: give a peak-to-mean of one or more")
     if peak <= 1:
         return float(n == 1 and peak == 1)
     if peak >= n:
         return 1.0
-    return float(_few_nodes(n, k)(peak / n)) if n < _FEW else _many_nodes(peak, n, k)
+    return float(_few_nodes(n, k)(np.asarray(peak / n))) if n < _FEW else _many_nodes(peak, n, k)
 
 
 def peak_to_mean_quantile(p: float, nodes: int, vnodes: int) -> float:
@@ -107,23 +113,25 @@ def peak_to_mean_quantile(p: float, nodes: int, vnodes: int) -> float:
 
 
 @cache
-def _few_nodes(n: int, k: int) -> scipy.interpolate.PchipInterpolator:
+def _few_nodes(n: int, k: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return P(all of n shares <= x) as a function of x.
 
-    Break the first share off: what is left is again a Dirichlet, of one node less, scaled by what is left.
+    Break the first share off: what is left is again a Dirichlet, of one node less, scaled by what is left. Above
+    1 - x the first share leaves so little that the others cannot exceed x.
     """
-    x = np.linspace(0, 1, 4001)
-    if n == 2:
-        both = scipy.stats.beta(k, k)
-        return scipy.interpolate.PchipInterpolator(x, np.where(x > 0.5, both.cdf(x) - both.cdf(1 - x), 0.0))
-    rest = _few_nodes(n - 1, k)
     first = scipy.stats.beta(k, (n - 1) * k)
-    low, high = first.ppf(1e-15), first.isf(1e-15)
-    stop = np.clip(x, low, high)[:, None]
-    share = low + (stop - low) * (1 + _NODES) / 2
-    weight = first.pdf(share) * _WEIGHTS * (stop - low) / 2
-    values = (weight * rest(np.minimum(x[:, None] / (1 - share), 1.0))).sum(axis=1)
-    return scipy.interpolate.PchipInterpolator(x, np.clip(values, 0.0, 1.0))
+    if n == 2:
+        return lambda x: np.maximum(first.cdf(x) - first.cdf(1 - x), 0.0)
+    rest = _few_nodes(n - 1, k)
+    lowest, highest = first.ppf(_NEVER), first.isf(_NEVER)
+    x = np.linspace(1 / n, highest, 2001)
+    low = np.maximum(lowest, 1 - (n - 1) * x)  # below it, some other share exceeds x
+    half = np.maximum(np.minimum(x, 1 - x) - low, 0.0)[:, None] / 2
+    share = low[:, None] + half * (1 + _NODES)
+    values = (first.pdf(share) * rest(x[:, None] / (1 - share)) * half * _WEIGHTS).sum(axis=1)
+    values += np.maximum(first.cdf(x) - first.cdf(1 - x), 0.0)
+    law = scipy.interpolate.PchipInterpolator(x, np.clip(values, 0.0, 1.0))
+    return lambda x: law(np.clip(x, 1 / n, highest))
 
 
 def _many_nodes(peak: float, n: int, k: int) -> float:

@@ -1,42 +1,74 @@
-"""Jump consistent hash (Lamping and Veach 2014): a key's bucket by the jumps it would make as buckets are added."""
+"""Jump consistent hash (Lamping and Veach 2014): a key's bucket by the jumps it would make as buckets are added.
+
+A tile of keys jumps in step, so that the loop over them is vectorised; every few jumps the keys that have passed the
+last bucket leave the tile. Buckets are whole float64 until then: a jump may lead beyond 2^53, but only out.
+"""
+
+import math
 
 import numpy as np
 
-from scalemodel._jit import kernel
+from scalemodel._jit import inlined, kernel
 
+TILE = 256
+STEPS = 4  # jumps between two clearings
 MULTIPLIER = np.uint64(2862933555777941757)
 ONE = np.uint64(1)
 TOP_31 = np.uint64(33)
 TWO_31 = 2.0**31
 
 
+@inlined
+def jump_cpp(bucket, key):
+    """Follow the paper's C++: ``(bucket + 1) * (2^31 / d)`` is rounded twice."""
+    return math.floor((bucket + 1.0) * (TWO_31 / (np.float64(np.int32(key >> TOP_31)) + 1.0)))
+
+
+@inlined
+def jump_guava(bucket, key):
+    """Follow Guava's Java: ``(bucket + 1) / (d / 2^31)`` is rounded once."""
+    return math.floor((bucket + 1.0) / ((np.float64(np.int32(key >> TOP_31)) + 1.0) / TWO_31))
+
+
+@inlined
+def lookup(hashes, n, jump):
+    found = np.empty(len(hashes), np.int32)
+    keys = np.empty(TILE, np.uint64)
+    buckets = np.empty(TILE, np.float64)
+    following = np.empty(TILE, np.float64)
+    places = np.empty(TILE, np.int64)
+    for start in range(0, len(hashes), TILE):
+        size = min(TILE, len(hashes) - start)
+        for j in range(size):
+            keys[j] = hashes[start + j]
+            following[j] = 0.0
+            places[j] = start + j
+        while size > 0:
+            for _ in range(STEPS):
+                for j in range(size):  # vectorised
+                    key = keys[j] * MULTIPLIER + ONE
+                    inside = following[j] < n
+                    bucket = following[j] if inside else buckets[j]
+                    following[j] = jump(bucket, key) if inside else math.inf
+                    buckets[j] = bucket
+                    keys[j] = key
+            kept = 0
+            for j in range(size):
+                found[places[j]] = np.int32(buckets[j])
+                keys[kept] = keys[j]
+                buckets[kept] = buckets[j]
+                following[kept] = following[j]
+                places[kept] = places[j]
+                kept += following[kept] < n
+            size = kept
+    return found
+
+
 @kernel
 def lookup_cpp(hashes, n):
-    """Follow the paper's C++: ``(bucket + 1) * (2^31 / d)`` is rounded twice."""
-    found = np.empty(len(hashes), np.int32)
-    for i in range(len(hashes)):
-        key = hashes[i]
-        bucket = np.int64(0)
-        following = np.int64(0)
-        while following < n:
-            bucket = following
-            key = key * MULTIPLIER + ONE
-            following = np.int64(np.float64(bucket + 1) * (TWO_31 / np.float64((key >> TOP_31) + ONE)))
-        found[i] = bucket
-    return found
+    return lookup(hashes, np.float64(n), jump_cpp)
 
 
 @kernel
 def lookup_guava(hashes, n):
-    """Follow Guava's Java: ``(bucket + 1) / (d / 2^31)`` is rounded once."""
-    found = np.empty(len(hashes), np.int32)
-    for i in range(len(hashes)):
-        key = hashes[i]
-        bucket = np.int64(0)
-        following = np.int64(0)
-        while following < n:
-            bucket = following
-            key = key * MULTIPLIER + ONE
-            following = np.int64(np.float64(bucket + 1) / (np.float64((key >> TOP_31) + ONE) / TWO_31))
-        found[i] = bucket
-    return found
+    return lookup(hashes, np.float64(n), jump_guava)

@@ -11,18 +11,38 @@ import numpy as np
 from scalemodel._jit import inlined, kernel
 from scalemodel._kernels.hashing import xxh64_bytes
 
+from .hashes import murmur2_bytes
+
 ONE = np.uint64(1)
 UNDERSCORE = np.uint8(95)
 ZERO = np.uint8(48)
 
 
+@inlined
+def append_number(text, length, number):
+    """Write a number in decimal behind the first `length` bytes; return the new length."""
+    digits = 1
+    rest = number
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    rest = number
+    for place in range(length + digits - 1, length - 1, -1):
+        text[place] = ZERO + np.uint8(rest % 10)
+        rest //= 10
+    return length + digits
+
+
+@inlined
+def room_for_names(offsets):
+    """Return a buffer for the longest name and a number behind it."""
+    return np.empty(np.diff(offsets).max() + 20, np.uint8)
+
+
 @kernel
-def name_points(names, offsets, counts, seed):
+def name_points(names, offsets, counts, seed, murmur2):
     """Hash "name_i" for i below each node's count, node after node: where Envoy puts a host's points."""
-    longest = np.int64(0)
-    for node in range(len(counts)):
-        longest = max(longest, offsets[node + 1] - offsets[node])
-    text = np.empty(longest + 20, np.uint8)
+    text = room_for_names(offsets)
     points = np.empty(counts.sum(), np.uint64)
     k = 0
     for node in range(len(counts)):
@@ -30,16 +50,8 @@ def name_points(names, offsets, counts, seed):
         text[:length] = names[offsets[node] : offsets[node + 1]]
         text[length] = UNDERSCORE
         for i in range(counts[node]):
-            digits = 1
-            rest = i
-            while rest >= 10:
-                rest //= 10
-                digits += 1
-            rest = i
-            for place in range(length + digits, length, -1):
-                text[place] = ZERO + np.uint8(rest % 10)
-                rest //= 10
-            points[k] = xxh64_bytes(text, 0, length + 1 + digits, seed)
+            end = append_number(text, length + 1, i)
+            points[k] = murmur2_bytes(text, 0, end, seed) if murmur2 else xxh64_bytes(text, 0, end, seed)
             k += 1
     return points
 
