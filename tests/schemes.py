@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import reference
+from reference import placement as reference
 
 from scalemodel.placement import HashRing, JumpHash, Placement, Rendezvous
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import reference
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import hashing as reference
 
 from scalemodel.hashing import ALGORITHMS, hash_keys, key_bytes
 

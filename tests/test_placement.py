@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import placement as reference
 from schemes import SCHEMES
 
 import scalemodel.placement

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import placement as reference
 
 from scalemodel.hashing import hash_keys
 from scalemodel.placement import HashRing, Topology, expected_peak_to_mean, movement, ownership_cv

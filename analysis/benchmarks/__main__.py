@@ -3,6 +3,7 @@
 `python analysis/benchmarks [WORD...]` runs those whose name contains a word.
 """
 
+import importlib
 import json
 import os
 import platform
@@ -12,16 +13,18 @@ from pathlib import Path
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import pandas as pd
-import placement_races
 from tqdm import tqdm
 
 from scalemodel import __version__
 
-RESULTS = Path(__file__).parents[2] / "build" / "benchmarks.json"
+HERE = Path(__file__).parent
+RESULTS = HERE.parents[1] / "build" / "benchmarks.json"
 
 
 def main(words: list[str]) -> int:
-    races = [race for race in placement_races.races() if not words or any(word in race.name for word in words)]
+    modules = [importlib.import_module(path.stem) for path in sorted(HERE.glob("*_races.py"))]
+    races = [race for module in modules for race in module.races()]
+    races = [race for race in races if not words or any(word in race.name for word in words)]
     if not races:
         print(f"no race is called like {', '.join(words)}", file=sys.stderr)
         return 2

@@ -33,7 +33,8 @@ def indexed(points: NDArray[np.uint64], counts: NDArray[np.int64]) -> Index:
     """Sort points that came node after node, `counts` of each; of equal points the first to come owns the keys."""
     owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     bits = math.ceil(math.log2(len(points))) + 2
-    return Index(*kernels.sort_points(points, owners, bits), bits)
+    in_order, their_owners, starts = kernels.sort_points(points, owners, bits)
+    return Index(in_order, their_owners, starts, bits)
 
 
 @dataclass(frozen=True, init=False)

@@ -95,7 +95,7 @@ def siphash_keys(data, offsets, key0, key1):
     return hashes
 
 
-# --- MurmurHash2, 64-bit variant A (Appleby) ---------------------------------------------------------------------------
+# --- MurmurHash2, 64-bit variant A (Appleby) --------------------------------------------------------------------------
 
 MURMUR2 = U64(0xC6A4A7935BD1E995)
 
