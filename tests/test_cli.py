@@ -203,3 +203,11 @@ def test_real_keys_are_even_and_real_requests_are_not():
     assert rows["requests"]["peak_to_mean_low"] > rows["keys"]["peak_to_mean_high"]
     # even a placement without a flaw cannot spread the hottest key
     assert rows["requests"]["cv"] == pytest.approx(rows["requests"]["cv_noise_floor"], rel=0.25)
+
+
+def test_options_of_a_scheme(keys):
+    asked = balance_of(keys, "--scheme", "ring", "-o", "hash=murmur2")
+    assert asked["balance"] != balance_of(keys)["balance"]
+    assert balance_of(keys, "-o", "hash=xxh64") == balance_of(keys)
+    assert "has no value: give NAME=VALUE" in refusal("balance", "--nodes", 3, "--keys", keys, "-o", "hash")
+    assert "no option 'hush'; did you mean 'hash'?" in refusal("balance", "--nodes", 3, "--keys", keys, "-o", "hush=1")

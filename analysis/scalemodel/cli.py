@@ -26,6 +26,16 @@ def _refuse(sentence: str) -> None:
     sys.exit(2)
 
 
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"the option {text!r} has no value: give NAME=VALUE, such as probes=21")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # a word
+
+
 class _Group(click.Group):
     command_class = _Command
 
@@ -44,11 +54,20 @@ def main() -> None:
 @click.option("--column", help="Column of a .npz, .csv or .parquet file that holds the keys.")
 @click.option("--scheme", default="ring", show_default=True, help="Placement scheme, such as ring, jump or rendezvous.")
 @click.option("--vnodes", type=int, help="Points per node of a ring.")
+@click.option("--option", "-o", "options", multiple=True, metavar="NAME=VALUE", help="Another option of the scheme.")
 @click.option("--replicas", type=int, default=1, show_default=True, help="Copies of each key that share its load.")
 @click.option("--seeds", type=int, default=30, show_default=True, help="Placements to try for the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def balance(
-    nodes: int, path: str, column: str | None, scheme: str, vnodes: int | None, replicas: int, seeds: int, as_json: bool
+    nodes: int,
+    path: str,
+    column: str | None,
+    scheme: str,
+    vnodes: int | None,
+    options: tuple[str, ...],
+    replicas: int,
+    seeds: int,
+    as_json: bool,
 ) -> None:
     """Show how evenly the keys and the requests of a trace spread over the nodes.
 
@@ -59,7 +78,8 @@ def balance(
     from .placement import balance_report, build
     from .workload import Empirical
 
-    placement = build(scheme, nodes, **({} if vnodes is None else {"vnodes": vnodes}))
+    chosen = dict(map(_option, options)) | ({} if vnodes is None else {"vnodes": vnodes})
+    placement = build(scheme, nodes, **chosen)
     report = balance_report(placement, Empirical.from_trace(read_keys(path, column)), replicas, seeds=seeds)
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
 

@@ -27,7 +27,7 @@ from .ring_law import (
     share_quantile,
     vnodes_for_peak,
 )
-from .schemes import SCHEMES, build, restore
+from .schemes import SCHEMES, build, restore, scheme_options
 
 __all__ = [
     "SCHEMES",
@@ -63,6 +63,7 @@ __all__ = [
     "peak_to_mean_quantile",
     "rebalance_time",
     "restore",
+    "scheme_options",
     "share_quantile",
     "vnodes_for_peak",
 ]

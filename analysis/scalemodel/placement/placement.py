@@ -1,5 +1,6 @@
 """What every placement scheme has in common: the interface, replicas, and what can be said of the key space."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -53,9 +54,11 @@ class Placement(ABC):
 
     @property
     def description(self) -> str:
-        """The scheme, its size and what else was chosen, in a few words."""
-        chosen = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in ("topology", "seed")]
-        return ", ".join([type(self).__name__, f"{len(self.nodes)} nodes", *chosen])
+        """The scheme, its size and what else was chosen, in a few words; variants are named unless they are usual."""
+        usual = inspect.signature(type(self)).parameters
+        chosen = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in ("topology", "seed")]
+        named = [f"{k}={v!r}" for k, v in chosen if not (isinstance(v, str) and v == usual[k].default)]
+        return ", ".join([type(self).__name__, f"{len(self.nodes)} nodes", *named])
 
     def lookup(self, keys: Any, hashed: bool = False) -> NDArray[np.int32]:
         """Return the node of each key.

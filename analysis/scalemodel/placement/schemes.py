@@ -31,15 +31,30 @@ def build(scheme: str, nodes: Nodes, **options: Any) -> Placement:
     >>> build("ring", 10, vnodes=64).vnodes
     64
     """
-    if scheme not in SCHEMES:
-        hint = nearest(scheme, SCHEMES) or f"; there are {', '.join(SCHEMES)}"
-        raise ValueError(f"there is no placement scheme {scheme!r}{hint}")
-    kind = SCHEMES[scheme]
-    allowed = list(inspect.signature(kind).parameters)[1:]
+    allowed = scheme_options(scheme)
     if unknown := [option for option in options if option not in allowed]:
         hint = nearest(unknown[0], allowed) or f"; it has {', '.join(allowed)}"
         raise ValueError(f"the scheme {scheme!r} has no option {unknown[0]!r}{hint}")
-    return kind(nodes, **options)
+    return SCHEMES[scheme](nodes, **options)
+
+
+def scheme_options(scheme: str) -> list[str]:
+    """Return the names of the options that a scheme has besides its nodes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scheme; the message names the nearest.
+
+    Examples
+    --------
+    >>> scheme_options("jump")
+    ['variant', 'seed']
+    """
+    if scheme not in SCHEMES:
+        hint = nearest(scheme, SCHEMES) or f"; there are {', '.join(SCHEMES)}"
+        raise ValueError(f"there is no placement scheme {scheme!r}{hint}")
+    return list(inspect.signature(SCHEMES[scheme]).parameters)[1:]
 
 
 def restore(state: Mapping[str, Any]) -> Placement:
