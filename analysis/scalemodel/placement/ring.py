@@ -32,7 +32,7 @@ class Index(NamedTuple):
 def indexed(points: NDArray[np.uint64], counts: NDArray[np.int64]) -> Index:
     """Sort points that came node after node, `counts` of each; of equal points the first to come owns the keys."""
     owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    bits = math.ceil(math.log2(len(points))) + 2
+    bits = math.ceil(math.log2(len(points))) + 1
     in_order, their_owners, starts = kernels.sort_points(points, owners, bits)
     return Index(in_order, their_owners, starts, bits)
 

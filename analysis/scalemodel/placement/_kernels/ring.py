@@ -16,21 +16,23 @@ from .hashes import murmur2_bytes
 ONE = np.uint64(1)
 UNDERSCORE = np.uint8(95)
 ZERO = np.uint8(48)
+NINE = np.uint8(57)
+UNIT = np.uint8(1)
 
 
 @inlined
-def append_number(text, length, number):
-    """Write a number in decimal behind the first `length` bytes; return the new length."""
-    digits = 1
-    rest = number
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    rest = number
-    for place in range(length + digits - 1, length - 1, -1):
-        text[place] = ZERO + np.uint8(rest % 10)
-        rest //= 10
-    return length + digits
+def count_up(text, start, end):
+    """Add one to the decimal number in ``text[start:end]``; return its new end."""
+    place = end - 1
+    while place >= start and text[place] == NINE:
+        text[place] = ZERO
+        place -= 1
+    if place >= start:
+        text[place] += UNIT
+        return end
+    text[start] = ZERO + UNIT  # all nines: a one, and a zero more
+    text[end] = ZERO
+    return end + 1
 
 
 @inlined
@@ -49,39 +51,53 @@ def name_points(names, offsets, counts, seed, murmur2):
         length = offsets[node + 1] - offsets[node]
         text[:length] = names[offsets[node] : offsets[node + 1]]
         text[length] = UNDERSCORE
-        for i in range(counts[node]):
-            end = append_number(text, length + 1, i)
+        text[length + 1] = ZERO
+        end = length + 2
+        for _ in range(counts[node]):
             points[k] = murmur2_bytes(text, 0, end, seed) if murmur2 else xxh64_bytes(text, 0, end, seed)
+            end = count_up(text, length + 1, end)
             k += 1
     return points
 
 
 @kernel
 def sort_points(points, owners, bits):
-    """Sort points and owners by buckets of their top bits; equal points stay in the order they came."""
-    shift = np.uint64(64 - bits)
-    starts = np.zeros((1 << bits) + 1, np.int32)
-    for point in points:
-        starts[np.int64(point >> shift) + 1] += 1
-    for bucket in range(1 << bits):
-        starts[bucket + 1] += starts[bucket]
+    """Sort points and owners, and tell where each bucket of the top bits begins; equal points stay as they came.
+
+    Points go into coarse buckets, whose heads fit into the cache, and are sorted by insertion from there.
+    """
     n = len(points)
+    coarse = max(bits - 3, 1)
+    shift = np.uint64(64 - coarse)
+    heads = np.zeros((1 << coarse) + 1, np.int32)
+    for point in points:
+        heads[np.int64(point >> shift) + 1] += 1
+    for bucket in range(1 << coarse):
+        heads[bucket + 1] += heads[bucket]
     ordered = np.empty(n + 1, np.uint64)
     ordered_owners = np.empty(n + 1, np.int32)
-    filled = starts[:-1].copy()
     for i in range(n):
-        point = points[i]
-        bucket = np.int64(point >> shift)
-        k = filled[bucket]
-        filled[bucket] += 1
-        while k > starts[bucket] and ordered[k - 1] > point:
+        bucket = np.int64(points[i] >> shift)
+        ordered[heads[bucket]] = points[i]
+        ordered_owners[heads[bucket]] = owners[i]
+        heads[bucket] += 1
+    for i in range(1, n):
+        point, owner, k = ordered[i], ordered_owners[i], i
+        while k > 0 and ordered[k - 1] > point:
             ordered[k] = ordered[k - 1]
             ordered_owners[k] = ordered_owners[k - 1]
             k -= 1
         ordered[k] = point
-        ordered_owners[k] = owners[i]
+        ordered_owners[k] = owner
     ordered[n] = np.uint64(0xFFFFFFFFFFFFFFFF)
     ordered_owners[n] = ordered_owners[0]
+    starts = np.full((1 << bits) + 1, n, np.int32)
+    shift = np.uint64(64 - bits)
+    bucket = 0
+    for i in range(n):
+        while bucket <= np.int64(ordered[i] >> shift):
+            starts[bucket] = i
+            bucket += 1
     return ordered, ordered_owners, starts
 
 
