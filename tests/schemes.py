@@ -1,27 +1,41 @@
 """The placement schemes under test, a row for each: how to build it, its slow twin, and what it promises."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import xxhash
+from reference import maglev as tables
 from reference import placement as reference
+from reference.hashing import fnv1a_64, splitmix64
 
-from scalemodel.placement import HashRing, JumpHash, Placement, Rendezvous
+from scalemodel.placement import BoundedLoad, HashRing, JumpHash, Maglev, MultiProbe, Placement, Rendezvous
 
 
 @dataclass(frozen=True)
 class Scheme:
     make: Callable[..., Any]
     """Builds the placement from nodes and, by keyword, a seed."""
-    twin: Callable[[Any], Callable[[int], Iterator[int]]]
+    twin: Callable[[Any], Callable[[Any], Iterator[int]]]
     """From the placement to a function from a hashed key to its nodes, from the first to the last."""
+    hashes: Callable[[Any, Any, bool], Sequence[Any]] = lambda placement, keys, hashed: placement._hashes(
+        keys, hashed
+    ).tolist()
+    """What the twin takes for each key (or hashed key) of a placement."""
+    lists: Callable[..., list[list[int]]] | None = None
+    """The twin of `replicas` where lists are not what comes first on a walk: (placement, hashes, domains, n)."""
+    one_hash: bool = True
+    """Knows a key by one hash of 64 bits, so that hashed keys and keys are the same to it."""
     weighted: bool = True
     """Takes weights."""
     any_may_leave: bool = True
     """Otherwise only the last node."""
     monotone: bool = True
     """A change of one node moves keys to or from that node only."""
+    grain: float = 0.0
+    """How far shares may be from the weights because they come in whole slots, or are cut off at a cap."""
+    largest_seed: int = 2**64 - 1
     steady_lists: bool = True
     """A lost node leaves the order of the others in every preference list."""
 
@@ -45,6 +59,52 @@ def jump(placement: JumpHash) -> Callable[[int], Iterator[int]]:
     return lambda key: reference.hashed_again(key, lookup)
 
 
+def maglev(placement: Maglev) -> Callable[[int], Iterator[int]]:
+    chosen = placement.table_size, placement.topology.weights, placement.scheme, placement.seed
+    table = tables.maglev_table(placement.nodes, *chosen)
+    return lambda key: tables.slots(key, table)
+
+
+def multi_probe(placement: MultiProbe) -> Callable[[Any], Iterator[int]]:
+    points = [tables.siphash(0, placement.seed, name.encode()) for name in placement.nodes]
+    if placement.variant == "independent":
+        return lambda key: tables.multi_probe(key, 0x9E3779B97F4A7C15, placement.probes, points, True)
+    return lambda pair: tables.multi_probe(*pair, placement.probes, points, False)
+
+
+def two_hashes(placement: MultiProbe, keys: Any, hashed: bool) -> list[tuple[int, int]]:
+    if hashed:
+        return [(int(key), splitmix64(int(key))) for key in keys]
+    return [tuple(tables.siphash(first, placement.seed, key.encode()) for first in (1, 2)) for key in keys]
+
+
+def bounded(placement: BoundedLoad) -> tuple[list[int], list[tuple[int, int]]]:
+    """The places of the partitions, and the points of the ring."""
+    numbers = [p.to_bytes(8, "little") for p in range(placement.partitions)]
+    counts = [max(1, round(weight * placement.vnodes)) for weight in placement.topology.weights]
+    if placement.variant == "buraksezer":
+        return list(map(fnv1a_64, numbers)), tables.buraksezer_points(placement.nodes, counts, placement.seed)
+    places = [xxhash.xxh64_intdigest(number, placement.seed) for number in numbers]
+    return places, reference.ring_points(placement.nodes, counts, placement.seed)
+
+
+def bounded_lists(placement: BoundedLoad, hashes: Sequence[int], domains: Sequence[int], n: int) -> list[list[int]]:
+    places, points = bounded(placement)
+    weights, factor = placement.topology.weights, placement.load_factor
+    first, _ = tables.bounded_load(places, points, weights, factor, placement.variant == "jump")
+    lists = tables.bounded_copies(places, first, points, weights, factor, domains, n)
+    return [lists[key % placement.partitions] for key in hashes]
+
+
+def murmur3(placement: Rendezvous) -> Callable[[str], Iterator[int]]:
+    weights = placement.topology.weights
+    return lambda key: tables.murmur3_rendezvous(key, placement.nodes, weights, placement.seed)
+
+
+SMALL = {"partitions": 101, "vnodes": 20}
+
+TABLE = {"monotone": False, "steady_lists": False}
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 
 SCHEMES = {
@@ -53,4 +113,24 @@ SCHEMES = {
     "rendezvous": Scheme(Rendezvous, rendezvous),
     "jump": Scheme(JumpHash, jump, **BUCKETS),
     "jump of guava": Scheme(partial(JumpHash, variant="guava"), jump, **BUCKETS),
+    "maglev": Scheme(partial(Maglev, table_size=1009), maglev, grain=2 / 1009, **TABLE),
+    "maglev of siphash": Scheme(partial(Maglev, table_size=1009, scheme="siphash"), maglev, grain=2 / 1009, **TABLE),
+    "multi-probe": Scheme(partial(MultiProbe, probes=5), multi_probe, two_hashes, one_hash=False, weighted=False),
+    "multi-probe, independent": Scheme(
+        partial(MultiProbe, probes=5, variant="independent"), multi_probe, weighted=False
+    ),
+    "rendezvous of murmur3": Scheme(
+        partial(Rendezvous, variant="murmur3"),
+        murmur3,
+        lambda _, keys, hashed: list(map(str, keys)),
+        one_hash=False,
+        largest_seed=2**32 - 1,
+    ),
+    "bounded load": Scheme(partial(BoundedLoad, **SMALL), bounded, lists=bounded_lists, grain=0.02, **TABLE),
+    "bounded load, jump": Scheme(
+        partial(BoundedLoad, variant="jump", **SMALL), bounded, lists=bounded_lists, grain=0.02, **TABLE
+    ),
+    "bounded load of buraksezer": Scheme(  # FNV-1a puts names that differ at their end beside each other: uneven
+        partial(BoundedLoad, variant="buraksezer", **SMALL), bounded, lists=bounded_lists, grain=0.15, **TABLE
+    ),
 }

@@ -11,10 +11,22 @@ before any point is drawn.
 
 from ..topology import Topology
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
+from .bounded_load import BoundedAssignment, BoundedLoad
 from .compare import Comparison, compare
 from .hot_keys import HotKeyRelief, hot_key_relief
 from .jump import JumpHash
-from .movement import Movement, RebalanceTime, moved_ranges, movement, one_fewer, one_more, rebalance_time
+from .maglev import Maglev
+from .movement import (
+    Movement,
+    RebalanceTime,
+    moved_ranges,
+    moved_slots,
+    movement,
+    one_fewer,
+    one_more,
+    rebalance_time,
+)
+from .multi_probe import MultiProbe
 from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
 from .placement import Placement
 from .rendezvous import Rendezvous
@@ -34,11 +46,15 @@ __all__ = [
     "Balance",
     "BalanceOverSeeds",
     "BalanceReport",
+    "BoundedAssignment",
+    "BoundedLoad",
     "Comparison",
     "HashRing",
     "HotKeyRelief",
     "JumpHash",
+    "Maglev",
     "Movement",
+    "MultiProbe",
     "Neighbours",
     "Placement",
     "RebalanceTime",
@@ -53,6 +69,7 @@ __all__ = [
     "expected_peak_to_mean",
     "hot_key_relief",
     "moved_ranges",
+    "moved_slots",
     "movement",
     "neighbours",
     "one_fewer",

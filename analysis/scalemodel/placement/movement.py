@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..display import Shown, axes, format_bytes, format_share, format_time
 from ..streams import random_keys
 from ..topology import nearest
-from .placement import SAMPLE, Placement, interval_lengths
+from .placement import SAMPLE, Placement, common_cells, common_cuts, interval_lengths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,8 @@ def movement(before: Placement, after: Placement, replicas: int = 1, *, spread: 
     """Compare two placements: which share of the keys, or of their replicas, changes its node.
 
     Nodes are the same if they have the same name. Exact where both placements cut one key space into intervals or
-    have a closed form; otherwise counted over `SAMPLE` random keys, and the standard error says so.
+    into the same slots, or have a closed form; otherwise counted over `SAMPLE` random keys, and the standard error
+    says so.
 
     Parameters
     ----------
@@ -131,16 +132,11 @@ def movement(before: Placement, after: Placement, replicas: int = 1, *, spread: 
     matrix = before._exact_movement(after) if replicas == 1 else None
     error = 0.0
     if matrix is None:
-        cuts = _common_cuts(before, after)
-        if cuts is None:
-            keys = random_keys(SAMPLE)
-            old, new = (p.replicas(keys, replicas, spread) for p in (before, after))
-            weights = np.full(SAMPLE, 1 / SAMPLE)
-        else:
-            old, new = (p.replicas(cuts, replicas, spread, hashed=True) for p in (before, after))
-            weights = interval_lengths(cuts)
+        cells = common_cells(before, after)
+        keys, weights = cells or (random_keys(SAMPLE), np.full(SAMPLE, 1 / SAMPLE))
+        old, new = (p.replicas(keys, replicas, spread, hashed=cells is not None) for p in (before, after))
         matrix = _tabulate(before, after, old, new, weights)
-        if cuts is None:
+        if cells is None:
             moved = 1 - _stayed(matrix, before.nodes, after.nodes).sum()
             error = float(np.sqrt(max(moved, 0.0) * (1 - moved) / SAMPLE))
     weight_before = dict(zip(before.nodes, before.topology.weights, strict=True))
@@ -183,7 +179,7 @@ def moved_ranges(before: Placement, after: Placement) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    cuts = _common_cuts(before, after)
+    cuts = common_cuts(before, after)
     if cuts is None:
         names = f"{type(before).__name__} and {type(after).__name__}"
         raise ValueError(f"{names} do not cut one key space into intervals: there are no ranges to list, use movement")
@@ -202,6 +198,44 @@ def moved_ranges(before: Placement, after: Placement) -> "pd.DataFrame":
         {"first": "first", "last": "last", "source": "first", "destination": "first", "share": "sum"}
     )
     return merged[merged["source"] != merged["destination"]].reset_index(drop=True)
+
+
+def moved_slots(before: Placement, after: Placement) -> "pd.DataFrame":
+    """List the slots that change their node: the plan of a migration between two tables of the same size.
+
+    Returns
+    -------
+    DataFrame
+        A row per slot, in order: `slot` goes from `source` to `destination`. Its keys are those whose hash leaves the
+        remainder `slot` by the number of slots.
+
+    Raises
+    ------
+    ValueError
+        If the placements do not have the same slots.
+
+    Examples
+    --------
+    >>> from scalemodel.placement import Maglev
+    >>> maglev = Maglev(3, table_size=11)
+    >>> moved_slots(maglev, maglev.remove("n1"))["source"].tolist()
+    ['n1', 'n1', 'n1', 'n1']
+    """
+    import pandas as pd
+
+    slots = before._slot_count()
+    if slots is None or slots != after._slot_count() or not before._hashes_like(after):
+        names = f"{type(before).__name__} and {type(after).__name__}"
+        raise ValueError(f"{names} do not have the same slots: compare tables of one size and seed, or use movement")
+    keys = np.arange(slots, dtype=np.uint64)
+    frame = pd.DataFrame(
+        {
+            "slot": np.arange(slots),
+            "source": np.array(before.nodes, dtype=object)[before._lookup(keys)],
+            "destination": np.array(after.nodes, dtype=object)[after._lookup(keys)],
+        }
+    )
+    return frame[frame["source"] != frame["destination"]].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,14 +345,6 @@ def one_more(placement: Placement) -> Placement:
 def one_fewer(placement: Placement) -> Placement:
     """Return the placement without the node in the middle of the list: not the last, which is easy for some."""
     return placement.remove(placement.nodes[(len(placement.nodes) - 1) // 2])
-
-
-def _common_cuts(before: Placement, after: Placement) -> NDArray[np.uint64] | None:
-    """Return the ends of the intervals on which neither placement changes, if both cut the same key space."""
-    mine, theirs = before._boundaries(), after._boundaries()
-    if mine is None or theirs is None or not before._hashes_like(after):
-        return None
-    return np.union1d(mine, theirs)
 
 
 def _stayed(matrix: NDArray[np.float64], sources: tuple[str, ...], targets: tuple[str, ...]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..display import Shown, axes
 from ..streams import random_keys, stream
-from .placement import SAMPLE, Placement, interval_lengths
+from .placement import SAMPLE, Placement, common_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ class Neighbours(Shown):
 def neighbours(placement: Placement, replicas: int, *, spread: str | None = None) -> Neighbours:
     """Collect the distinct sets of nodes that hold the replicas of some key.
 
-    Exact for placements that cut the key space into intervals; otherwise from `SAMPLE` random keys.
+    Exact for placements that cut the key space into intervals or slots; otherwise from `SAMPLE` random keys.
 
     Examples
     --------
@@ -136,12 +136,11 @@ def neighbours(placement: Placement, replicas: int, *, spread: str | None = None
     >>> neighbours(HashRing(10, vnodes=1), replicas=2).counts.max() <= 2
     np.True_
     """
-    cuts = placement._boundaries()
-    keys = random_keys(SAMPLE) if cuts is None else cuts
-    weights = np.full(SAMPLE, 1 / SAMPLE) if cuts is None else interval_lengths(cuts)
+    cells = common_cells(placement, placement)
+    keys, weights = cells or (random_keys(SAMPLE), np.full(SAMPLE, 1 / SAMPLE))
     lists = np.sort(placement.replicas(keys, replicas, spread, hashed=True), axis=1)
     sets, which = np.unique(lists, axis=0, return_inverse=True)
-    return Neighbours(placement.nodes, sets, np.bincount(which.ravel(), weights).astype(np.float64), cuts is not None)
+    return Neighbours(placement.nodes, sets, np.bincount(which.ravel(), weights).astype(np.float64), cells is not None)
 
 
 def expected_neighbours(candidates: int, vnodes: int, replicas: int) -> float:

@@ -140,7 +140,7 @@ class Placement(ABC):
         True
         """
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
-        return {"format": STATE_FORMAT, "scheme": type(self).__name__, "topology": self.topology.state(), **kept}
+        return {"format": STATE_FORMAT, "kind": type(self).__name__, "topology": self.topology.state(), **kept}
 
     def ownership(self, replicas: int = 1, spread: str | None = None) -> NDArray[np.float64]:
         """Return the share of the key space that each node holds, ``float64[nodes]``; the sum is 1.
@@ -153,7 +153,7 @@ class Placement(ABC):
         exact = self._exact_ownership(replicas, domains, spread)
         if exact is not None:
             return exact
-        keys = random_keys(SAMPLE)
+        keys = self._hashes(random_keys(SAMPLE), hashed=True)
         return self._count(self._replicas(keys, replicas, domains)) / (SAMPLE * replicas)
 
     def owns_exactly(self, replicas: int = 1, spread: str | None = None) -> bool:
@@ -193,15 +193,19 @@ class Placement(ABC):
         """Return the sorted last keys of the intervals that share a preference list, if the scheme has intervals."""
         return None
 
+    def _slot_count(self) -> int | None:
+        """Return m if keys whose hashes leave the same remainder by m share a preference list, for some m."""
+        return None
+
     def _exact_ownership(
         self, replicas: int, domains: NDArray[np.int64], spread: str | None
     ) -> NDArray[np.float64] | None:
         """Return the exact ownership, or None where only a sample can tell."""
-        boundaries = self._boundaries()
-        if boundaries is None:
+        cells = common_cells(self, self)
+        if cells is None:
             return None
-        lists = self._replicas(boundaries, replicas, domains)
-        return self._count(lists, interval_lengths(boundaries)) / replicas
+        keys, shares = cells
+        return self._count(self._replicas(keys, replicas, domains), shares) / replicas
 
     def _exact_movement(self, after: "Placement") -> NDArray[np.float64] | None:
         """Return the exact shares of the key space that go from each node to each node of `after`, if known."""
@@ -212,7 +216,8 @@ class Placement(ABC):
         repeated = None if weights is None else np.repeat(weights, lists.shape[1])
         return np.bincount(lists.ravel(), repeated, len(self.nodes)).astype(np.float64)
 
-    def _hashes(self, keys: Any, hashed: bool) -> NDArray[np.uint64]:
+    def _hashes(self, keys: Any, hashed: bool) -> Any:
+        """Return what `_lookup` and `_replicas` take: the hash of each key, unless the scheme says otherwise."""
         if not hashed:
             return hash_keys(keys, seed=self.seed)
         if not (isinstance(keys, np.ndarray) and keys.dtype == np.uint64 and keys.ndim == 1):
@@ -241,6 +246,28 @@ class Placement(ABC):
                 f"ask for at most {count}" + (", or spread them over a finer level" if spread else "")
             )
         return domains
+
+
+def common_cells(a: Placement, b: Placement) -> tuple[NDArray[np.uint64], NDArray[np.float64]] | None:
+    """Return a hashed key for each class of keys whose preference lists are one in either placement, and the shares.
+
+    None unless both cut one key space into intervals, or both into the same slots.
+    """
+    cuts = common_cuts(a, b)
+    if cuts is not None:
+        return cuts, interval_lengths(cuts)
+    slots = a._slot_count()
+    if slots is None or slots != b._slot_count() or not a._hashes_like(b):
+        return None
+    return np.arange(slots, dtype=np.uint64), np.full(slots, 1 / slots)
+
+
+def common_cuts(a: Placement, b: Placement) -> NDArray[np.uint64] | None:
+    """Return the ends of the intervals on which neither placement changes, if both cut the same key space."""
+    mine, theirs = a._boundaries(), b._boundaries()
+    if mine is None or theirs is None or not a._hashes_like(b):
+        return None
+    return mine if a is b else np.union1d(mine, theirs)
 
 
 def interval_lengths(boundaries: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -3,13 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hashing import hash_keys
+from ..hashing import KeyBytes, _frozen, _integers_or_bytes, hash_keys, key_bytes
 from ._kernels import rendezvous as kernels
+from ._kernels import rendezvous_murmur3 as murmur3
 from .placement import Nodes, Placement
+
+
+class Prefixes(NamedTuple):
+    """What murmur3 has made of each "node-", in groups by length modulo 4, and each node's rank in order of names."""
+
+    states: NDArray[np.uint32]
+    tails: NDArray[np.uint32]
+    lengths: NDArray[np.uint32]
+    groups: NDArray[np.int64]
+    ranks: NDArray[np.int32]
 
 
 @dataclass(frozen=True, init=False)
@@ -26,12 +38,18 @@ class Rendezvous(Placement):
     weights : sequence of float, optional
         Relative capacity of each node, above zero.
     seed : int
-        Another seed is another placement.
+        Another seed is another placement; with variant ``"murmur3"`` below 2^32.
+    variant : {"fmix64", "murmur3"}
+        Where u comes from: a mix of the XXH64 of key and node; or, as in clandestined and pymemcache, bit for bit, the
+        32-bit murmur3 of ``"node-key"``. There integers, and keys that are hashed already, are written in decimal, and
+        of equal scores the node wins whose name sorts last.
 
     Examples
     --------
     >>> Rendezvous(["a", "b"], weights=[1, 3]).ownership()
     array([0.25, 0.75])
+    >>> Rendezvous(["a", "b", "c"], variant="murmur3").lookup(["user:1", "user:2"])
+    array([1, 0], dtype=int32)
 
     References
     ----------
@@ -39,8 +57,20 @@ class Rendezvous(Placement):
     Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005 (the logarithmic method).
     """
 
-    def __init__(self, nodes: Nodes, weights: Sequence[float] | None = None, seed: int = 0) -> None:
-        super().__init__(nodes, weights, seed=seed)
+    variant: Literal["fmix64", "murmur3"]
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        weights: Sequence[float] | None = None,
+        seed: int = 0,
+        variant: Literal["fmix64", "murmur3"] = "fmix64",
+    ) -> None:
+        if variant not in ("fmix64", "murmur3"):
+            raise ValueError(f"variant is {variant!r}: give 'fmix64' or 'murmur3'")
+        super().__init__(nodes, weights, seed=seed, variant=variant)
+        if variant == "murmur3" and self.seed >= 2**32:
+            raise ValueError(f"seed is {seed} and murmur3 takes 32 bits: give an integer from 0 to 2^32 - 1")
 
     @cached_property
     def _node_hashes(self) -> NDArray[np.uint64]:
@@ -50,13 +80,47 @@ class Rendezvous(Placement):
     def _weights(self) -> NDArray[np.float64]:
         return np.asarray(self.topology.weights)
 
-    def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
-        if (self._weights == self._weights[0]).all():
+    @cached_property
+    def _prefixes(self) -> Prefixes:
+        states, tails, lengths = murmur3.prefixes(*key_bytes([f"{node}-" for node in self.nodes]), self.seed)
+        order = np.argsort(lengths % np.uint32(4), kind="stable")
+        groups = np.searchsorted(lengths[order] % np.uint32(4), np.arange(5)).astype(np.int64)
+        ranks = np.empty(len(order), np.int32)
+        ranks[self._by_name] = np.arange(len(order))
+        return Prefixes(states[order], tails[order], lengths[order], groups, ranks[order])
+
+    @cached_property
+    def _by_name(self) -> NDArray[np.int32]:
+        return np.array(sorted(range(len(self.nodes)), key=self.nodes.__getitem__), np.int32)
+
+    def _hashes(self, keys: Any, hashed: bool) -> Any:
+        """Return the hash of each key; for murmur3 its bytes."""
+        if self.variant == "fmix64":
+            return super()._hashes(keys, hashed)
+        found = super()._hashes(keys, hashed) if hashed else _integers_or_bytes(keys)
+        return _decimals(found) if isinstance(found, np.ndarray) else found
+
+    def _hashes_like(self, other: Placement) -> bool:
+        return super()._hashes_like(other) and isinstance(other, Rendezvous) and self.variant == other.variant
+
+    def _lookup(self, hashes: Any) -> NDArray[np.int32]:
+        equal = bool((self._weights == self._weights[0]).all())
+        if self.variant == "murmur3":
+            if not equal:
+                return self._replicas(hashes, 1, np.arange(len(self.nodes)))[:, 0]
+            data, offsets = hashes
+            return self._by_name[murmur3.lookup_equal(data, offsets, *self._prefixes)]
+        if equal:
             return kernels.lookup_equal(hashes, self._node_hashes)
         return kernels.lookup_weighted(hashes, self._node_hashes, self._weights)
 
-    def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
-        return kernels.replicas(hashes, self._node_hashes, self._weights, domains, n)
+    def _replicas(self, hashes: Any, n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
+        if self.variant == "fmix64":
+            return kernels.replicas(hashes, self._node_hashes, self._weights, domains, n)
+        nodes = self._by_name[self._prefixes.ranks]  # in the order of the states
+        data, offsets = hashes
+        ranks = murmur3.replicas(data, offsets, *self._prefixes, self._weights[nodes], domains[nodes], n)
+        return self._by_name[ranks]
 
     def _exact_ownership(
         self, replicas: int, domains: NDArray[np.int64], spread: str | None
@@ -69,7 +133,7 @@ class Rendezvous(Placement):
 
     def _exact_movement(self, after: Placement) -> NDArray[np.float64] | None:
         """Use that clocks have no memory: who rings first says nothing of the order of the rest."""
-        if not isinstance(after, Rendezvous) or after.seed != self.seed:
+        if not isinstance(after, Rendezvous) or not self._hashes_like(after):
             return None
         before_weight = dict(zip(self.nodes, self.topology.weights, strict=True))
         after_weight = dict(zip(after.nodes, after.topology.weights, strict=True))
@@ -88,3 +152,8 @@ class Rendezvous(Placement):
                 if source not in after_weight:  # the source is first of all, the target first of those after
                     matrix[i, j] += w / union_sum * v / after_sum
         return matrix
+
+
+def _decimals(numbers: NDArray[np.uint64]) -> KeyBytes:
+    data, offsets = murmur3.decimals(_frozen(numbers))
+    return _frozen(data), _frozen(offsets)

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..topology import Topology, nearest
+from .bounded_load import BoundedLoad
 from .jump import JumpHash
+from .maglev import Maglev
+from .multi_probe import MultiProbe
 from .placement import STATE_FORMAT, Nodes, Placement
 from .rendezvous import Rendezvous
 from .ring import HashRing
@@ -14,11 +17,14 @@ SCHEMES: dict[str, type[Placement]] = {
     "ring": HashRing,
     "jump": JumpHash,
     "rendezvous": Rendezvous,
+    "maglev": Maglev,
+    "multiprobe": MultiProbe,
+    "bounded": BoundedLoad,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
 
 
-def build(scheme: str, nodes: Nodes, **options: Any) -> Placement:
+def build(scheme: str, nodes: Nodes, /, **options: Any) -> Placement:
     """Build a placement by the name of its scheme.
 
     Raises
@@ -66,7 +72,7 @@ def restore(state: Mapping[str, Any]) -> Placement:
         If the state is of another version, of an unknown scheme, or damaged.
     """
     fields = dict(state)
-    version, name, topology = (fields.pop(key, None) for key in ("format", "scheme", "topology"))
+    version, name, topology = (fields.pop(key, None) for key in ("format", "kind", "topology"))
     if version != STATE_FORMAT:
         raise ValueError(f"the saved state has format {version!r} and this version reads {STATE_FORMAT}: save it anew")
     known = {scheme.__name__: scheme for scheme in SCHEMES.values()}
