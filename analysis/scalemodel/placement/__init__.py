@@ -13,6 +13,7 @@ from ..topology import Topology
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
 from .bounded_load import BoundedAssignment, BoundedLoad
 from .compare import Comparison, compare
+from .fan_out import FanOut, JoinCost, join_cost, traced_fan_out, transaction_fan_out
 from .hot_keys import HotKeyRelief, hot_key_relief
 from .jump import JumpHash
 from .maglev import Maglev
@@ -28,6 +29,7 @@ from .movement import (
 )
 from .multi_probe import MultiProbe
 from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
+from .occupancy import expected_fullest, expected_touched, fullest_law, touched_law
 from .placement import Placement
 from .rendezvous import Rendezvous
 from .ring import HashRing
@@ -40,8 +42,11 @@ from .ring_law import (
     vnodes_for_peak,
 )
 from .schemes import SCHEMES, build, restore, scheme_options
+from .tablet_placement import TabletPlacement
+from .tablets import LIMITS, HotTablets, Limits, Tablets
 
 __all__ = [
+    "LIMITS",
     "SCHEMES",
     "Balance",
     "BalanceOverSeeds",
@@ -49,9 +54,13 @@ __all__ = [
     "BoundedAssignment",
     "BoundedLoad",
     "Comparison",
+    "FanOut",
     "HashRing",
     "HotKeyRelief",
+    "HotTablets",
+    "JoinCost",
     "JumpHash",
+    "Limits",
     "Maglev",
     "Movement",
     "MultiProbe",
@@ -59,15 +68,21 @@ __all__ = [
     "Placement",
     "RebalanceTime",
     "Rendezvous",
+    "TabletPlacement",
+    "Tablets",
     "Topology",
     "balance",
     "balance_over_seeds",
     "balance_report",
     "build",
     "compare",
+    "expected_fullest",
     "expected_neighbours",
     "expected_peak_to_mean",
+    "expected_touched",
+    "fullest_law",
     "hot_key_relief",
+    "join_cost",
     "moved_ranges",
     "moved_slots",
     "movement",
@@ -82,5 +97,8 @@ __all__ = [
     "restore",
     "scheme_options",
     "share_quantile",
+    "touched_law",
+    "traced_fan_out",
+    "transaction_fan_out",
     "vnodes_for_peak",
 ]

@@ -135,10 +135,15 @@ def movement(before: Placement, after: Placement, replicas: int = 1, *, spread: 
         cells = common_cells(before, after)
         keys, weights = cells or (random_keys(SAMPLE), np.full(SAMPLE, 1 / SAMPLE))
         old, new = (p.replicas(keys, replicas, spread, hashed=cells is not None) for p in (before, after))
-        matrix = _tabulate(before, after, old, new, weights)
+        matrix = tabulated(before, after, old, new, weights)
         if cells is None:
             moved = 1 - _stayed(matrix, before.nodes, after.nodes).sum()
             error = float(np.sqrt(max(moved, 0.0) * (1 - moved) / SAMPLE))
+    return movement_of(before, after, matrix, error)
+
+
+def movement_of(before: Placement, after: Placement, matrix: NDArray[np.float64], error: float = 0.0) -> Movement:
+    """Compare what moves by a matrix of shares with what has to between nodes of these weights."""
     weight_before = dict(zip(before.nodes, before.topology.weights, strict=True))
     weight_after = dict(zip(after.nodes, after.topology.weights, strict=True))
     due = dict(zip(before.nodes, before.topology.shares, strict=True))
@@ -352,7 +357,7 @@ def _stayed(matrix: NDArray[np.float64], sources: tuple[str, ...], targets: tupl
     return np.array([matrix[i, at[node]] for i, node in enumerate(sources) if node in at])
 
 
-def _tabulate(
+def tabulated(
     before: Placement,
     after: Placement,
     old: NDArray[np.int32],

@@ -12,6 +12,7 @@ from .multi_probe import MultiProbe
 from .placement import STATE_FORMAT, Nodes, Placement
 from .rendezvous import Rendezvous
 from .ring import HashRing
+from .tablet_placement import TabletPlacement
 
 SCHEMES: dict[str, type[Placement]] = {
     "ring": HashRing,
@@ -75,7 +76,8 @@ def restore(state: Mapping[str, Any]) -> Placement:
     version, name, topology = (fields.pop(key, None) for key in ("format", "kind", "topology"))
     if version != STATE_FORMAT:
         raise ValueError(f"the saved state has format {version!r} and this version reads {STATE_FORMAT}: save it anew")
-    known = {scheme.__name__: scheme for scheme in SCHEMES.values()}
+    kinds: tuple[type[Placement], ...] = (*SCHEMES.values(), TabletPlacement)
+    known = {scheme.__name__: scheme for scheme in kinds}
     if name not in known:
         raise ValueError(f"the saved state is of the scheme {name!r}, which is not known{nearest(str(name), known)}")
     try:
