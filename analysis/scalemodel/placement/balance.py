@@ -1,16 +1,18 @@
 """How evenly does a placement spread the load?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..display import Shown, axes, format_share
+from ..streams import stream
 from ..workload import Empirical, ObjectSize, Popularity, Workload
+from ._kernels import occupancy as kernels
 from .placement import SAMPLE, Placement
 
 if TYPE_CHECKING:
@@ -20,9 +22,55 @@ if TYPE_CHECKING:
 HEAD = 2**22
 """Objects that are placed one by one, the most popular first; beyond them the ownership stands for the many."""
 
-By = Literal["requests", "keys", "bytes"]
+By = Literal["requests", "keys", "bytes", "traffic"]
+
+MEASURES = ("peak_to_mean", "p99_to_mean", "min_to_mean", "cv", "gini", "jain")
+"""What tells how even a load is, all of them properties of `Balance`."""
 
 _BAND = (0.05, 0.5, 0.95)  # quantiles over seeds that make the band and its middle
+_TRIALS = 200  # placements by chance alone
+_ALONE = 2**14  # keys that they place one by one, the heaviest; the others add up to a normal deviation
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """What is left of a load's keys to judge which imbalance chance alone would make.
+
+    Attributes
+    ----------
+    heaviest : float64[:]
+        Shares of the heaviest keys.
+    rest : float
+        Share of all others together.
+    rest_squares : float
+        Sum of the squared shares of the others.
+    replicas : int
+        Nodes that share the load of a key.
+    """
+
+    heaviest: NDArray[np.float64]
+    rest: float
+    rest_squares: float
+    replicas: int
+
+    @classmethod
+    def of(cls, shares: NDArray[np.float64], squares: float, replicas: int) -> "Chance":
+        """Keep the heaviest of some keys; `squares` is the sum over all keys, also those not given."""
+        heaviest = np.partition(shares, len(shares) - _ALONE)[-_ALONE:] if len(shares) > _ALONE else shares
+        left = max(squares - float(np.sum(heaviest**2)), 0.0)
+        return cls(heaviest, max(1 - float(heaviest.sum()), 0.0), left, replicas)
+
+    def loads(self, fair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draw the loads of nodes when each key goes to random ones, ``float64[trials, nodes]``."""
+        n = len(fair)
+        upper = np.cumsum(fair)
+        drawn = kernels.scatter(self.heaviest, upper, self.replicas, _TRIALS, np.uint64(0))
+        # the rest: a multinomial draw of many small keys has the covariance diag(fair) - fair fair^T
+        z = stream(0).standard_normal((_TRIALS, n)) * np.sqrt(fair)
+        deviation = (z - fair * z.sum(axis=1, keepdims=True)) * np.sqrt(self.rest_squares)
+        if self.replicas > 1:
+            deviation *= np.sqrt((n - self.replicas) / (self.replicas * (n - 1)))
+        return np.maximum(drawn + self.rest * fair + deviation, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +85,12 @@ class Balance(Shown):
     fair : float64[nodes]
         The share that its weight makes due to it; the sum is 1.
     basis : str
-        What the load is: "key space", "keys", "requests" or "bytes".
+        What the load is: "key space", "keys", "requests", "bytes" or "traffic".
     noise_floor : float
         The coefficient of variation that would remain if every key went to a random node in exact proportion to the
         weights: what is due to few or hot keys, not to the scheme. Zero for an exact ownership.
+    chance : Chance, optional
+        What `by_chance` draws from; None where nothing is left to chance.
     """
 
     nodes: tuple[str, ...]
@@ -48,6 +98,7 @@ class Balance(Shown):
     fair: NDArray[np.float64]
     basis: str
     noise_floor: float
+    chance: Chance | None = None
 
     @cached_property
     def relative(self) -> NDArray[np.float64]:
@@ -58,6 +109,11 @@ class Balance(Shown):
     def peak_to_mean(self) -> float:
         """Load of the busiest node over its fair share."""
         return float(self.relative.max())
+
+    @property
+    def p99_to_mean(self) -> float:
+        """Load over its fair share of the node that 99 % of the nodes do not exceed."""
+        return self.quantile(0.99)
 
     @property
     def min_to_mean(self) -> float:
@@ -83,7 +139,38 @@ class Balance(Shown):
 
     def quantile(self, p: float) -> float:
         """Return the relative load that a share `p` of the nodes does not exceed, such as the p99 node."""
-        return float(np.quantile(self.relative, p, method="higher"))
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is {p}: give a share of the nodes between 0 and 1")
+        return float(np.quantile(self.relative, p, method="inverted_cdf"))
+
+    @cached_property
+    def by_chance(self) -> dict[str, tuple[float, float, float]]:
+        """What chance alone would show: the 5th, 50th and 95th percentile of each of `MEASURES`.
+
+        The same keys are put on random nodes, in exact proportion to the weights, 200 times. A peak within this band is
+        no fault of the scheme; without keys to draw from, the band is that of a perfect spread.
+
+        Examples
+        --------
+        A thousand keys on ten nodes: a perfect hash leaves one of them 8 to 24 % above the mean.
+
+        >>> from scalemodel.placement import JumpHash
+        >>> from scalemodel.workload import Uniform
+        >>> low, _, high = balance(JumpHash(10), Uniform(1000)).by_chance["peak_to_mean"]
+        >>> round(low, 2), round(high, 2)
+        (1.08, 1.24)
+        """
+        loads = self.fair[None, :] if self.chance is None else self.chance.loads(self.fair)
+        drawn = [Balance(self.nodes, load, self.fair, self.basis, 0.0) for load in loads]
+        bands = {what: np.quantile([getattr(each, what) for each in drawn], _BAND) for what in MEASURES}
+        return {what: (float(low), float(middle), float(high)) for what, (low, middle, high) in bands.items()}
+
+    def measures(self) -> "pd.DataFrame":
+        """Return one row per measure: its value, and between which bounds chance alone would put it."""
+        import pandas as pd
+
+        rows = [(what, getattr(self, what), *self.by_chance[what]) for what in MEASURES]
+        return pd.DataFrame(rows, columns=["measure", "value", "chance_low", "chance_median", "chance_high"])
 
     @property
     def busiest(self) -> str:
@@ -132,15 +219,18 @@ class BalanceOverSeeds(Shown):
     ----------
     basis : str
         What the load is.
-    peak_to_mean, min_to_mean, cv : float64[seeds]
+    peak_to_mean, p99_to_mean, min_to_mean, cv, gini, jain : float64[seeds]
         As in `Balance`, one value per seed.
     noise_floor : float
     """
 
     basis: str
     peak_to_mean: NDArray[np.float64]
+    p99_to_mean: NDArray[np.float64]
     min_to_mean: NDArray[np.float64]
     cv: NDArray[np.float64]
+    gini: NDArray[np.float64]
+    jain: NDArray[np.float64]
     noise_floor: float
 
     @property
@@ -157,7 +247,7 @@ class BalanceOverSeeds(Shown):
         import pandas as pd
 
         rows = []
-        for measure in ("peak_to_mean", "min_to_mean", "cv"):
+        for measure in MEASURES:
             low, middle, high = np.quantile(getattr(self, measure), _BAND)
             rows.append((self.basis, measure, middle, low, high))
         return pd.DataFrame(rows, columns=["basis", "measure", "median", "value_low", "value_high"])
@@ -212,8 +302,10 @@ def balance(
     *,
     spread: str | None = None,
     by: By = "requests",
+    sizes: ArrayLike | None = None,
+    capacity: Sequence[float] | None = None,
 ) -> Balance:
-    """Measure how evenly a placement spreads the key space, a set of keys, or their requests.
+    """Measure how evenly a placement spreads the key space, a set of keys, their requests or their bytes.
 
     Parameters
     ----------
@@ -223,11 +315,17 @@ def balance(
         Objects of a popularity law are the keys 0, 1, …; those of `Empirical.from_trace` are the trace's own. Beyond
         the `HEAD` most popular objects, the rest is spread by ownership.
     replicas : int
-        Spread the load over so many replicas of each key, evenly.
+        Spread the load over so many replicas of each key, evenly; with one, all of it is on the primary.
     spread : str, optional
         Keep replicas in distinct domains of this level.
-    by : {"requests", "keys", "bytes"}
-        Count requests, or each object once, or each by its size as drawn from the workload's `object_size`.
+    by : {"requests", "keys", "bytes", "traffic"}
+        Count requests; or each object once; or each by its size, what is stored; or requests by the size of their
+        object, what is sent.
+    sizes : array of float, shape (objects,), optional
+        Bytes of each object, the most popular first; drawn from the workload's `object_size` unless given.
+    capacity : sequence of float, shape (nodes,), optional
+        What each node can take, relative to the others, where that is not its weight: what Jump, which has no weights,
+        does to unequal machines.
 
     Returns
     -------
@@ -240,24 +338,32 @@ def balance(
     1.05
     """
     if by not in get_args(By):
-        raise ValueError(f"by is {by!r}: give 'requests', 'keys' or 'bytes'")
-    fair = placement.topology.shares
+        raise ValueError(f"by is {by!r}: give one of {', '.join(map(repr, get_args(By)))}")
+    fair = placement.topology.shares if capacity is None else placement.topology.with_weights(capacity).shares
     n = len(fair)
     if workload is None:
-        exact = placement.owns_exactly(replicas, spread)
-        floor = 0.0 if exact else float(np.sqrt((n - replicas) / replicas / SAMPLE))
-        return Balance(placement.nodes, placement.ownership(replicas, spread), fair, "key space", floor)
+        if sizes is not None or by in ("bytes", "traffic"):
+            raise ValueError("the key space has no sizes: give a workload to balance by bytes or traffic")
+        share = placement.ownership(replicas, spread)
+        if placement.owns_exactly(replicas, spread):
+            return Balance(placement.nodes, share, fair, "key space", 0.0)
+        chance = Chance(np.empty(0), 1.0, 1 / SAMPLE, replicas)
+        return Balance(placement.nodes, share, fair, "key space", _floor(1 / SAMPLE, n, replicas), chance)
     law = law_of(workload)
     head = min(law.n, HEAD)
-    ranks = np.arange(head)
-    lists = placement.replicas(law.keys_at(ranks), replicas, spread)
-    each, rest, squares = _weights(workload, law, head, by)
+    lists = placement.replicas(law.keys_at(np.arange(head)), replicas, spread)
+    each, squares = _weights(workload, law, head, by, sizes)
+    rest = max(1 - float(each.sum()), 0.0) if head < law.n else 0.0
     share = np.bincount(lists.ravel(), np.repeat(each, replicas), n) / replicas
     if rest > 0:
         share += rest * placement.ownership(replicas, spread)
-    # Each key adds p/replicas to `replicas` of n nodes: Var(share) = sum p^2 (n - replicas) / (replicas n^2).
-    floor = float(np.sqrt(squares * (n - replicas) / replicas))
-    return Balance(placement.nodes, share, fair, by, floor)
+    floor = _floor(squares, n, replicas)
+    return Balance(placement.nodes, share, fair, by, floor, Chance.of(each, squares, replicas))
+
+
+def _floor(squares: float, n: int, replicas: int) -> float:
+    """Return the cv of random nodes: a key adds p / replicas to so many of n, each with the chance replicas / n."""
+    return float(np.sqrt(squares * (n - replicas) / replicas))
 
 
 def law_of(workload: Workload | Popularity) -> Popularity:
@@ -269,19 +375,34 @@ def law_of(workload: Workload | Popularity) -> Popularity:
 
 
 def _weights(
-    workload: Workload | Popularity, law: Popularity, head: int, by: By
-) -> tuple[NDArray[np.float64], float, float]:
-    """Return the weight of each of the first objects, of all the others together, and the sum of all squares."""
+    workload: Workload | Popularity, law: Popularity, head: int, by: By, sizes: ArrayLike | None
+) -> tuple[NDArray[np.float64], float]:
+    """Return the share in the load of each of the first objects, and the sum of all squared shares."""
     if by == "requests":
-        return law.pmf(np.arange(head)), float(law.tail(head)), law.sum_of_squares()
+        return law.pmf(np.arange(head)), law.sum_of_squares()
     if by == "keys":
-        return np.full(head, 1 / law.n), 1 - head / law.n, 1 / law.n
-    sizes = workload.object_size if isinstance(workload, Workload) else None
-    if not isinstance(sizes, ObjectSize):
-        raise ValueError("the balance by bytes needs sizes: give a Workload with object_size")
-    drawn = sizes.sample(head)
-    each = drawn / drawn.sum() * (head / law.n)
-    return each, 1 - head / law.n, float(np.sum(each**2)) * law.n / head
+        return np.full(head, 1 / law.n), 1 / law.n
+    if sizes is not None:
+        known = np.asarray(sizes, np.float64)
+        if known.shape != (law.n,):
+            raise ValueError(f"sizes has shape {list(known.shape)}: give one for each of the {law.n:,} objects")
+        if not (np.isfinite(known).all() and (known >= 0).all() and known.any()):
+            raise ValueError("sizes holds negative or infinite numbers, or only zeros: give sizes in bytes")
+        loads = known * law.pmf(np.arange(law.n)) if by == "traffic" else known
+        shares = loads / loads.sum()
+        return shares[:head], float(np.sum(shares**2))
+    of = workload.object_size if isinstance(workload, Workload) else None
+    if not isinstance(of, ObjectSize):
+        raise ValueError(f"the balance by {by} needs sizes: give a Workload with object_size, or sizes")
+    drawn = of.sample(head)  # stands for the sizes of the others, too
+    if by == "bytes":
+        shares = drawn / drawn.sum() * (head / law.n)
+        return shares, float(np.sum(shares**2)) * law.n / head
+    popularity = law.pmf(np.arange(head))
+    sent, others = drawn * popularity, float(law.tail(head)) * drawn.mean()
+    shares = sent / (sent.sum() + others)
+    left = max(law.sum_of_squares() - float(np.sum(popularity**2)), 0.0)
+    return shares, float(np.sum(shares**2) + left * np.mean(drawn**2) / (sent.sum() + others) ** 2)
 
 
 def balance_over_seeds(
@@ -291,6 +412,8 @@ def balance_over_seeds(
     *,
     spread: str | None = None,
     by: By = "requests",
+    sizes: ArrayLike | None = None,
+    capacity: Sequence[float] | None = None,
     seeds: int | Iterable[int] = 30,
     executor: Executor | None = None,
     progress: bool = True,
@@ -299,7 +422,7 @@ def balance_over_seeds(
 
     Parameters
     ----------
-    placement, workload, replicas, spread, by
+    placement, workload, replicas, spread, by, sizes, capacity
         As for `balance`.
     seeds : int or iterable of int
         How many seeds from 0, or which.
@@ -318,10 +441,10 @@ def balance_over_seeds(
     from ..sweep import sweep  # brings pandas, which a look-up can do without
 
     placement._domains(replicas, spread)
-    each = _BalanceOfSeed(placement, workload, spread, by)
+    each = _BalanceOfSeed(placement, workload, spread, by, sizes, capacity)
     chosen = seeds if isinstance(seeds, int) else list(seeds)
     frame = sweep(each, {"replicas": [replicas]}, chosen, executor=executor, progress=progress)
-    columns = {name: frame[name].to_numpy(np.float64) for name in ("peak_to_mean", "min_to_mean", "cv")}
+    columns = {name: frame[name].to_numpy(np.float64) for name in MEASURES}
     return BalanceOverSeeds(frame["basis"].iloc[0], **columns, noise_floor=float(frame["noise_floor"].iloc[0]))
 
 
@@ -362,13 +485,18 @@ class _BalanceOfSeed:
     workload: Workload | Popularity | None
     spread: str | None
     by: By
+    sizes: ArrayLike | None
+    capacity: Sequence[float] | None
 
     def __call__(self, replicas: int, seed: int) -> dict[str, float | str]:
-        result = balance(self.placement.with_seed(seed), self.workload, replicas, spread=self.spread, by=self.by)
-        return {
-            "basis": result.basis,
-            "peak_to_mean": result.peak_to_mean,
-            "min_to_mean": result.min_to_mean,
-            "cv": result.cv,
-            "noise_floor": result.noise_floor,
-        }
+        result = balance(
+            self.placement.with_seed(seed),
+            self.workload,
+            replicas,
+            spread=self.spread,
+            by=self.by,
+            sizes=self.sizes,
+            capacity=self.capacity,
+        )
+        measured = {name: float(getattr(result, name)) for name in MEASURES}
+        return {"basis": result.basis, "noise_floor": result.noise_floor, **measured}

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from scalemodel._jit import kernel
+from scalemodel._kernels.hashing import splitmix64
 
 NEVER = 1e-20  # probabilities and characteristic functions below this are left out
 QUIET = 256  # so many points in a row where nothing is left to add: nothing will come
@@ -112,4 +113,36 @@ def fullest(pmf, first, bins, balls, size):
         quiet = quiet + 1 if largest < NEVER else 0
         if quiet == QUIET:
             break
+    return out
+
+
+@kernel
+def scatter(weights, upper, replicas, trials, seed):
+    """``out[t, i]``: load of part i when each ball is put, `replicas` times in parts of its weight, into random parts.
+
+    Part i is drawn with the share ``upper[i] - upper[i - 1]``, no part twice for one ball.
+    """
+    parts = len(upper)
+    out = np.zeros((trials, parts))
+    drawn = np.empty(replicas, np.int64)
+    state = seed
+    for t in range(trials):
+        for ball in range(len(weights)):
+            for r in range(replicas):
+                fresh = False
+                while not fresh:
+                    state += np.uint64(1)
+                    u = np.float64(splitmix64(state) >> np.uint64(11)) * 2.0**-53
+                    low, high = 0, parts - 1
+                    while low < high:
+                        middle = (low + high) // 2
+                        if upper[middle] <= u:
+                            low = middle + 1
+                        else:
+                            high = middle
+                    fresh = True
+                    for earlier in range(r):
+                        fresh &= drawn[earlier] != low
+                drawn[r] = low
+                out[t, low] += weights[ball] / replicas
     return out
