@@ -21,6 +21,21 @@ UNIT = np.uint8(1)
 
 
 @inlined
+def append_number(text, length, number):
+    """Write a number in decimal behind the first `length` bytes; return the new length."""
+    digits = 1
+    rest = number
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    rest = number
+    for place in range(length + digits - 1, length - 1, -1):
+        text[place] = ZERO + np.uint8(rest % 10)
+        rest //= 10
+    return length + digits
+
+
+@inlined
 def count_up(text, start, end):
     """Add one to the decimal number in ``text[start:end]``; return its new end."""
     place = end - 1
