@@ -38,9 +38,21 @@ def word64(typing_context, data, index):
     return types.uint64(data, types.int64), _unaligned_load(64)
 
 
+@intrinsic
+def _rotate32(typing_context, x, bits):
+    """Rotate a uint32 to the left; LLVM's own operation, so that loops over it are vectorised as 32-bit ones."""
+
+    def rotate(context, builder, signature, arguments):
+        word = ir.IntType(32)
+        turn = builder.module.declare_intrinsic("llvm.fshl", [word], ir.FunctionType(word, [word] * 3))
+        return builder.call(turn, [arguments[0], arguments[0], arguments[1]])
+
+    return types.uint32(types.uint32, types.uint32), rotate
+
+
 @inlined
 def rotate32(x, bits):
-    return U32((U64(x) << U64(bits)) | (U64(x) >> U64(32 - bits)))
+    return _rotate32(U32(x), U32(bits))
 
 
 @inlined
@@ -312,58 +324,105 @@ def crc16_keys(data, offsets):
 
 # --- MD5 (RFC 1321) ---------------------------------------------------------------------------------------------------
 
-# For each of the 64 steps: the constant, the rotation, and which of the 16 words of the block is used.
+# Each step waits for the one before, so the keys of a batch go side by side, in lanes of vectors. Of the 64 steps: the
+# constant, the rotation (by round and step in a group of four), and which of the 16 words of the block is used.
+LANES = 64
 MD5_SINES = np.floor(np.abs(np.sin(np.arange(1, 65))) * 2.0**32).astype(np.uint32)
-MD5_ROTATIONS = np.tile([[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]], 4).ravel()
+MD5_ROTATIONS = np.array([[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]], np.uint32)
 MD5_WORDS = np.concatenate([(np.arange(16) * m + c) % 16 for m, c in ((1, 0), (5, 1), (3, 5), (7, 0))])
+MD5_START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint32)
+
+
+@inlined
+def md5_mix(turn, b, c, d):
+    if turn == 0:
+        return d ^ (b & (c ^ d))
+    if turn == 1:
+        return c ^ (d & (b ^ c))
+    if turn == 2:
+        return b ^ c ^ d
+    return c ^ (b | ~d)
 
 
 @kernel
-def md5_block(state, block):
-    a, b, c, d = state
-    for i in range(64):
-        if i < 16:
-            f = d ^ (b & (c ^ d))
-        elif i < 32:
-            f = c ^ (d & (b ^ c))
-        elif i < 48:
-            f = b ^ c ^ d
-        else:
-            f = c ^ (b | ~d)
-        turned = rotate32(U32(a + f + MD5_SINES[i] + block[MD5_WORDS[i]]), MD5_ROTATIONS[i])
-        a, d, c, b = d, c, b, U32(b + turned)
-    return U32(state[0] + a), U32(state[1] + b), U32(state[2] + c), U32(state[3] + d)
+def md5_steps(state, words):
+    """Take the state (uint32[4, LANES]) through the steps of one block (uint32[16, LANES]), without the final sum."""
+    a, b, c, d = state[0], state[1], state[2], state[3]
+    for i in range(0, 64, 4):
+        turn = i >> 4
+        w0, w1, w2, w3 = words[MD5_WORDS[i]], words[MD5_WORDS[i + 1]], words[MD5_WORDS[i + 2]], words[MD5_WORDS[i + 3]]
+        k0, k1, k2, k3 = MD5_SINES[i], MD5_SINES[i + 1], MD5_SINES[i + 2], MD5_SINES[i + 3]
+        r0, r1, r2, r3 = MD5_ROTATIONS[turn, 0], MD5_ROTATIONS[turn, 1], MD5_ROTATIONS[turn, 2], MD5_ROTATIONS[turn, 3]
+        for j in range(LANES):  # vectorised
+            e, f, g, h = a[j], b[j], c[j], d[j]
+            e = U32(f + rotate32(e + md5_mix(turn, f, g, h) + k0 + w0[j], r0))
+            h = U32(e + rotate32(h + md5_mix(turn, e, f, g) + k1 + w1[j], r1))
+            g = U32(h + rotate32(g + md5_mix(turn, h, e, f) + k2 + w2[j], r2))
+            f = U32(g + rotate32(f + md5_mix(turn, g, h, e) + k3 + w3[j], r3))
+            a[j], b[j], c[j], d[j] = e, f, g, h
+
+
+@inlined
+def md5_load(data, start, stop, block, words, j):
+    """Write the block of that number of a padded key to lane j of words that are zero."""
+    i = start + 64 * block
+    whole = min(max(stop - i, 0) >> 2, 16)
+    for w in range(whole):
+        words[w, j] = word32(data, i + 4 * w)
+    i += 4 * whole
+    if whole == 16:
+        return
+    if i <= stop:  # otherwise the end was in the block before
+        last = U32(0x80) << U32(8 * (stop - i))
+        for k in range(stop - i):
+            last |= U32(data[i + k]) << U32(8 * k)
+        words[whole, j] = U32(last)
+    if start + 64 * block + 55 >= stop:  # room for the length in bits
+        bits = U64(8 * (stop - start))
+        words[14, j] = U32(bits)
+        words[15, j] = U32(bits >> U64(32))
 
 
 @kernel
-def md5_bytes(data, start, stop, block):
-    """MD5 of ``data[start:stop]`` as the four little-endian uint32 of the digest; `block` is a scratch uint32[16]."""
-    state = U32(0x67452301), U32(0xEFCDAB89), U32(0x98BADCFE), U32(0x10325476)
-    i = start
-    while i + 64 <= stop:
-        for j in range(16):
-            block[j] = word32(data, i + 4 * j)
-        state = md5_block(state, block)
-        i += 64
-    rest = stop - i
-    block[:] = U32(0)
-    for j in range(rest):
-        block[j >> 2] |= U32(U32(data[i + j]) << U32(8 * (j & 3)))
-    block[rest >> 2] |= U32(U32(0x80) << U32(8 * (rest & 3)))
-    if rest >= 56:  # no room for the length
-        state = md5_block(state, block)
-        block[:] = U32(0)
-    bits = U64(8 * (stop - start))
-    block[14] = U32(bits)
-    block[15] = U32(bits >> U64(32))
-    return md5_block(state, block)
+def md5_digests(data, offsets):
+    """MD5 of every key of a batch as the four little-endian uint32 of the digest, ``uint32[n, 4]``."""
+    n = len(offsets) - 1
+    digests = np.empty((n, 4), np.uint32)
+    words = np.empty((16, LANES), np.uint32)
+    state = np.empty((4, LANES), np.uint32)
+    before = np.empty((4, LANES), np.uint32)
+    for first in range(0, n, LANES):
+        size = min(LANES, n - first)
+        longest = 0
+        for k in range(first, first + size):
+            longest = max(longest, offsets[k + 1] - offsets[k])
+        for w in range(4):
+            for j in range(LANES):
+                state[w, j] = MD5_START[w]
+        for block in range((longest + 8) // 64 + 1):
+            for w in range(16):
+                for j in range(LANES):
+                    words[w, j] = U32(0)
+            for j in range(size):
+                md5_load(data, offsets[first + j], offsets[first + j + 1], block, words, j)
+            for w in range(4):
+                for j in range(LANES):
+                    before[w, j] = state[w, j]
+            md5_steps(state, words)
+            for w in range(4):
+                for j in range(LANES):
+                    state[w, j] += before[w, j]
+            for k in range(first, first + size):
+                if (offsets[k + 1] - offsets[k] + 8) // 64 == block:  # the last block of the key
+                    for w in range(4):
+                        digests[k, w] = state[w, k - first]
+    return digests
 
 
 @kernel
 def md5_keys(data, offsets):
-    block = np.empty(16, np.uint32)
-    hashes = np.empty(len(offsets) - 1, np.uint64)
-    for k in range(len(hashes)):
-        a, b, _, _ = md5_bytes(data, offsets[k], offsets[k + 1], block)
-        hashes[k] = U64(a) | (U64(b) << U64(32))
+    digests = md5_digests(data, offsets)
+    hashes = np.empty(len(digests), np.uint64)
+    for k in range(len(digests)):
+        hashes[k] = U64(digests[k, 0]) | (U64(digests[k, 1]) << U64(32))
     return hashes
