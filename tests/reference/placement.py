@@ -46,12 +46,17 @@ def rendezvous(key: int, nodes: Iterable[str], weights: Iterable[float], seed: i
 
 
 def jump(key: int, n: int, variant: str = "cpp") -> int:
-    """The program of Lamping and Veach, figure 1; Guava divides by a quotient instead of multiplying by one."""
+    """The program of Lamping and Veach, figure 1; Guava divides by a quotient instead of multiplying by one.
+
+    Guava's d is an int, which the largest value overflows; a negative jump is the last.
+    """
     bucket, following = -1, 0
     while following < n:
         bucket = following
         key = (key * 2862933555777941757 + 1) & M64
         d = float((key >> 33) + 1)
+        if variant == "guava" and d == 2**31:
+            break
         following = int((bucket + 1) * (2.0**31 / d) if variant == "cpp" else (bucket + 1) / (d / 2.0**31))
     return bucket
 

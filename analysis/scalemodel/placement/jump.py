@@ -11,14 +11,14 @@ from .buckets import Buckets
 from .placement import Nodes
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class JumpHash(Buckets):
     """Jump consistent hash over numbered buckets.
 
     Parameters
     ----------
     n : int, sequence of str or Topology
-        The nodes. All weights must be equal: the scheme has none.
+        The nodes, up to 2^31 - 1. All weights must be equal: the scheme has none.
     variant : {"cpp", "guava"}
         Two published programs, which round differently and disagree on about one key in 6e7: the C++ of the paper, or
         Guava's ``Hashing.consistentHash``.
@@ -44,4 +44,4 @@ class JumpHash(Buckets):
 
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         find = kernels.lookup_cpp if self.variant == "cpp" else kernels.lookup_guava
-        return find(hashes, len(self.nodes))
+        return find(hashes, self.size)

@@ -44,8 +44,12 @@ class Placement(ABC):
     def __init__(self, nodes: Nodes, weights: Sequence[float] | None = None, *, seed: int = 0, **more: Any) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
             raise ValueError(f"seed is {seed!r}: give an integer from 0 to 2^64 - 1")
-        for name, value in {"topology": as_topology(nodes, weights), "seed": int(seed), **more}.items():
+        self._take(nodes, weights)
+        for name, value in {"seed": int(seed), **more}.items():
             object.__setattr__(self, name, value)
+
+    def _take(self, nodes: Nodes, weights: Sequence[float] | None) -> None:
+        object.__setattr__(self, "topology", as_topology(nodes, weights))
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Hash functions of bytes that only placement programs use, and two instructions that NumPy lacks.
+"""Hash functions of bytes that only placement programs use, and instructions that NumPy lacks.
 
 As in `scalemodel._kernels.hashing`, a key is ``data[start:stop]``; a batch is cut by ``offsets``.
 """
@@ -35,6 +35,22 @@ def bit_count(typing_context, x):
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def leading_zeros(typing_context, x):
+    """Count the bits of a uint64 above the highest one that is set; 64 for zero."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@inlined
+def highest_bit(x):
+    """Return a uint64 with only its highest bit left; `x` is not zero."""
+    return U64(1) << (U64(63) - leading_zeros(x))
 
 
 @inlined

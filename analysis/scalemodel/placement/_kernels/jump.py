@@ -1,7 +1,7 @@
 """Jump consistent hash (Lamping and Veach 2014): a key's bucket by the jumps it would make as buckets are added.
 
-A tile of keys jumps in step, so that the loop over them is vectorised; every few jumps the keys that have passed the
-last bucket leave the tile. Buckets are whole float64 until then: a jump may lead beyond 2^53, but only out.
+A tile of keys jumps in step, so that the loop over them is vectorised; when most have passed the last bucket, they
+leave the tile, and the others jump on. Buckets are whole float64: beyond 2^53, or at infinity, a key is out anyway.
 """
 
 import math
@@ -10,8 +10,8 @@ import numpy as np
 
 from scalemodel._jit import inlined, kernel
 
-TILE = 256
-STEPS = 4  # jumps between two clearings
+TILE = 128
+MORE = 4  # jumps after the first clearing, until the next one
 MULTIPLIER = np.uint64(2862933555777941757)
 ONE = np.uint64(1)
 TOP_31 = np.uint64(33)
@@ -19,15 +19,22 @@ TWO_31 = 2.0**31
 
 
 @inlined
+def lcg(key):
+    """Step the linear congruential generator that says how far a key jumps."""
+    return key * MULTIPLIER + ONE
+
+
+@inlined
 def jump_cpp(bucket, key):
     """Follow the paper's C++: ``(bucket + 1) * (2^31 / d)`` is rounded twice."""
-    return math.floor((bucket + 1.0) * (TWO_31 / (np.float64(np.int32(key >> TOP_31)) + 1.0)))
+    return np.floor((bucket + 1.0) * (TWO_31 / (np.float64(np.int32(key >> TOP_31)) + 1.0)))
 
 
 @inlined
 def jump_guava(bucket, key):
-    """Follow Guava's Java: ``(bucket + 1) / (d / 2^31)`` is rounded once."""
-    return math.floor((bucket + 1.0) / ((np.float64(np.int32(key >> TOP_31)) + 1.0) / TWO_31))
+    """Follow Guava's Java: ``(bucket + 1) / (d / 2^31)`` is rounded once, and the largest d overflows to below zero."""
+    d = np.float64(np.int32(np.int32(key >> TOP_31) + 1))
+    return np.floor((bucket + 1.0) / (d / TWO_31)) if d > 0.0 else np.inf
 
 
 @inlined
@@ -37,20 +44,21 @@ def lookup(hashes, n, jump):
     buckets = np.empty(TILE, np.float64)
     following = np.empty(TILE, np.float64)
     places = np.empty(TILE, np.int64)
+    most = int(math.log(n)) + 2  # a key jumps as often as records are set in n draws: ln n times and half a time more
     for start in range(0, len(hashes), TILE):
         size = min(TILE, len(hashes) - start)
         for j in range(size):
             keys[j] = hashes[start + j]
             following[j] = 0.0
             places[j] = start + j
+        jumps = most
         while size > 0:
-            for _ in range(STEPS):
+            for _ in range(jumps):
                 for j in range(size):  # vectorised
-                    key = keys[j] * MULTIPLIER + ONE
-                    inside = following[j] < n
-                    bucket = following[j] if inside else buckets[j]
-                    following[j] = jump(bucket, key) if inside else math.inf
-                    buckets[j] = bucket
+                    key = lcg(keys[j])
+                    bucket = following[j]
+                    buckets[j] = bucket if bucket < n else buckets[j]
+                    following[j] = jump(bucket, key)
                     keys[j] = key
             kept = 0
             for j in range(size):
@@ -61,6 +69,7 @@ def lookup(hashes, n, jump):
                 places[kept] = places[j]
                 kept += following[kept] < n
             size = kept
+            jumps = MORE
     return found
 
 
