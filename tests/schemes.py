@@ -6,11 +6,30 @@ from functools import partial
 from typing import Any
 
 import xxhash
+from reference import engines
+from reference import ketama as libmemcached
 from reference import maglev as tables
 from reference import placement as reference
 from reference.hashing import fnv1a_64, splitmix64
 
-from scalemodel.placement import BoundedLoad, HashRing, JumpHash, Maglev, MultiProbe, Placement, Rendezvous
+from scalemodel.hashing import key_bytes
+from scalemodel.placement import (
+    AnchorHash,
+    BinomialHash,
+    BoundedLoad,
+    DxHash,
+    FlipHash,
+    HashRing,
+    JumpBackHash,
+    JumpHash,
+    Ketama,
+    Maglev,
+    MementoHash,
+    MultiProbe,
+    Placement,
+    PowerHash,
+    Rendezvous,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,8 @@ class Scheme:
     largest_seed: int = 2**64 - 1
     steady_lists: bool = True
     """A lost node leaves the order of the others in every preference list."""
+    lightest: float = 0.01
+    """The least weight, beside others of up to 5, with which a node still gets keys."""
 
     def leaver(self, placement: Placement) -> str:
         """A node that may leave; one in the middle, if possible."""
@@ -105,12 +126,51 @@ SMALL = {"partitions": 101, "vnodes": 20}
 
 TABLE = {"monotone": False, "steady_lists": False}
 
+
+def jumpback(placement: JumpBackHash) -> Callable[[int], Iterator[int]]:
+    lookup = partial(engines.jumpback, n=len(placement.nodes), variant=placement.variant)
+    return lambda key: reference.hashed_again(key, lookup)
+
+
+def engine(
+    lookup: Callable[[int, int], int],
+) -> Callable[[FlipHash | BinomialHash | PowerHash], Callable[[int], Iterator[int]]]:
+    return lambda placement: lambda key: reference.hashed_again(key, partial(lookup, n=len(placement.nodes)))
+
+
+def stateful(placement: AnchorHash | DxHash | MementoHash) -> Callable[[int], Iterator[int]]:
+    kind = {AnchorHash: engines.Anchor, DxHash: engines.Dx, MementoHash: engines.Memento}[type(placement)]
+    bounds = () if isinstance(placement, MementoHash) else (placement.capacity,)
+    twin = kind(len(placement.buckets) + len(placement.removed), *bounds)
+    for bucket in placement.removed:
+        twin.remove(bucket)
+    return lambda key: reference.hashed_again(key, lambda again: placement.buckets.index(twin.lookup(again)))
+
+
+def ketama(placement: Ketama) -> Callable[[int], Iterator[int]]:
+    names = [f"{placement.seed}/{name}" if placement.seed else name for name in placement.nodes]
+    points = libmemcached.continuum(names, placement.topology.weights, placement.mode)
+    return lambda key: libmemcached.walk(key >> 32, points)
+
+
+def ketama_hashes(placement: Ketama, keys: Any, hashed: bool) -> list[int]:
+    if hashed:
+        return [int(key) for key in keys]
+    data, offsets = key_bytes(keys)
+    texts = [data[offsets[i] : offsets[i + 1]].tobytes() for i in range(len(keys))]
+    return [libmemcached.hash_of_key(text, placement.mode) << 32 for text in texts]
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
+STATEFUL = {"weighted": False, "steady_lists": False}
 
 SCHEMES = {
     "ring": Scheme(partial(HashRing, vnodes=16), ring),
     "ring of one point": Scheme(partial(HashRing, vnodes=1), ring),
     "rendezvous": Scheme(Rendezvous, rendezvous),
+    "ketama": Scheme(Ketama, ketama, monotone=False, steady_lists=False, hashes=ketama_hashes, lightest=0.13),
+    "ketama by one-at-a-time": Scheme(partial(Ketama, mode="default"), ketama, weighted=False, hashes=ketama_hashes),
+    "ketama by md5": Scheme(partial(Ketama, mode="md5"), ketama, weighted=False, hashes=ketama_hashes),
     "jump": Scheme(JumpHash, jump, **BUCKETS),
     "jump of guava": Scheme(partial(JumpHash, variant="guava"), jump, **BUCKETS),
     "maglev": Scheme(partial(Maglev, table_size=1009), maglev, grain=2 / 1009, **TABLE),
@@ -133,4 +193,12 @@ SCHEMES = {
     "bounded load of buraksezer": Scheme(  # FNV-1a puts names that differ at their end beside each other: uneven
         partial(BoundedLoad, variant="buraksezer", **SMALL), bounded, lists=bounded_lists, grain=0.15, **TABLE
     ),
+    "jump back": Scheme(JumpBackHash, jumpback, **BUCKETS),
+    "jump back by xorshift": Scheme(partial(JumpBackHash, variant="xorshift_l7r9"), jumpback, **BUCKETS),
+    "flip": Scheme(FlipHash, engine(engines.flip), **BUCKETS),
+    "binomial": Scheme(BinomialHash, engine(engines.binomial), **BUCKETS),
+    "power": Scheme(PowerHash, engine(engines.power), **BUCKETS),
+    "anchor": Scheme(AnchorHash, stateful, **STATEFUL),
+    "dx": Scheme(DxHash, stateful, **STATEFUL),
+    "memento": Scheme(MementoHash, stateful, **STATEFUL),
 }

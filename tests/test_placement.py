@@ -36,10 +36,10 @@ hashed_keys = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)
 
 
 @st.composite
-def clusters(draw, weighted=False, least=1):
+def clusters(draw, weighted=False, least=1, lightest=0.01):
     """Nodes of any names and weights in up to four zones, each of which is used."""
     nodes = draw(st.lists(names, min_size=least, max_size=8, unique=True))
-    weights = draw(st.lists(st.floats(0.01, 5), min_size=len(nodes), max_size=len(nodes))) if weighted else None
+    weights = draw(st.lists(st.floats(lightest, 5), min_size=len(nodes), max_size=len(nodes))) if weighted else None
     zones = draw(st.lists(st.sampled_from("abcd"), min_size=len(nodes), max_size=len(nodes)))
     return Topology(nodes, weights, places={"zone": zones})
 
@@ -79,7 +79,7 @@ def test_keys_go_where_the_twin_puts_them(scheme, nodes, seed):
 @quick
 @given(st.data())
 def test_replicas_of_any_cluster_are_the_twins(scheme, data):
-    topology = data.draw(clusters(weighted=scheme.weighted))
+    topology = data.draw(clusters(weighted=scheme.weighted, lightest=scheme.lightest))
     spread = data.draw(st.sampled_from([None, "zone"]))
     n = data.draw(st.integers(1, topology.count(spread or "node")))
     hashes = np.array(data.draw(hashed_keys), dtype=np.uint64)

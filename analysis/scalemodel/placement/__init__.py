@@ -10,13 +10,20 @@ before any point is drawn.
 """
 
 from ..topology import Topology
+from .anchor import AnchorHash
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
+from .binomial import BinomialHash
 from .bounded_load import BoundedAssignment, BoundedLoad
 from .compare import Comparison, compare
+from .dx import DxHash
 from .fan_out import FanOut, JoinCost, join_cost, traced_fan_out, transaction_fan_out
+from .flip import FlipHash
 from .hot_keys import HotKeyRelief, hot_key_relief
 from .jump import JumpHash
+from .jumpback import JumpBackHash
+from .ketama import Ketama
 from .maglev import Maglev
+from .memento import MementoHash
 from .movement import (
     Movement,
     RebalanceTime,
@@ -31,6 +38,7 @@ from .multi_probe import MultiProbe
 from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
 from .occupancy import expected_fullest, expected_touched, fullest_law, touched_law
 from .placement import Placement
+from .power import PowerHash
 from .rendezvous import Rendezvous
 from .ring import HashRing
 from .ring_law import (
@@ -48,24 +56,32 @@ from .tablets import LIMITS, HotTablets, Limits, Tablets
 __all__ = [
     "LIMITS",
     "SCHEMES",
+    "AnchorHash",
     "Balance",
     "BalanceOverSeeds",
     "BalanceReport",
+    "BinomialHash",
     "BoundedAssignment",
     "BoundedLoad",
     "Comparison",
+    "DxHash",
     "FanOut",
+    "FlipHash",
     "HashRing",
     "HotKeyRelief",
     "HotTablets",
     "JoinCost",
+    "JumpBackHash",
     "JumpHash",
+    "Ketama",
     "Limits",
     "Maglev",
+    "MementoHash",
     "Movement",
     "MultiProbe",
     "Neighbours",
     "Placement",
+    "PowerHash",
     "RebalanceTime",
     "Rendezvous",
     "TabletPlacement",

@@ -5,18 +5,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..topology import Topology, nearest
+from .anchor import AnchorHash
+from .binomial import BinomialHash
 from .bounded_load import BoundedLoad
+from .dx import DxHash
+from .flip import FlipHash
 from .jump import JumpHash
+from .jumpback import JumpBackHash
+from .ketama import Ketama
 from .maglev import Maglev
+from .memento import MementoHash
 from .multi_probe import MultiProbe
 from .placement import STATE_FORMAT, Nodes, Placement
+from .power import PowerHash
 from .rendezvous import Rendezvous
 from .ring import HashRing
 from .tablet_placement import TabletPlacement
 
 SCHEMES: dict[str, type[Placement]] = {
     "ring": HashRing,
+    "ketama": Ketama,
     "jump": JumpHash,
+    "jumpback": JumpBackHash,
+    "flip": FlipHash,
+    "binomial": BinomialHash,
+    "power": PowerHash,
+    "anchor": AnchorHash,
+    "dx": DxHash,
+    "memento": MementoHash,
     "rendezvous": Rendezvous,
     "maglev": Maglev,
     "multiprobe": MultiProbe,
