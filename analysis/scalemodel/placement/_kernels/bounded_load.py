@@ -11,7 +11,7 @@ import numpy as np
 from scalemodel._jit import inlined, kernel
 from scalemodel._kernels.hashing import fnv1a_64_bytes, splitmix64
 
-from .ring import append_number, first_at_or_after, room_for_names
+from .ring import append_number, copy_name, first_at_or_after, room_for_names
 
 COLON = np.uint8(58)
 
@@ -27,7 +27,7 @@ def number_name_points(names, offsets, counts):
         for i in range(counts[node]):
             start = append_number(text, 0, i)
             text[start] = COLON
-            text[start + 1 : start + 1 + length] = names[offsets[node] : offsets[node + 1]]
+            copy_name(text, start + 1, names, offsets[node], offsets[node + 1])
             points[k] = fnv1a_64_bytes(text, 0, start + 1 + length)
             k += 1
     return points

@@ -53,7 +53,17 @@ def count_up(text, start, end):
 @inlined
 def room_for_names(offsets):
     """Return a buffer for the longest name and a number behind it."""
-    return np.empty(np.diff(offsets).max() + 20, np.uint8)
+    longest = np.int64(0)
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    return np.empty(longest + 20, np.uint8)
+
+
+@inlined
+def copy_name(text, at, names, start, stop):
+    """Copy ``names[start:stop]`` to `text`, from `at` on: a slice would take seconds to compile."""
+    for i in range(stop - start):
+        text[at + i] = names[start + i]
 
 
 @kernel
@@ -64,7 +74,7 @@ def name_points(names, offsets, counts, seed, murmur2):
     k = 0
     for node in range(len(counts)):
         length = offsets[node + 1] - offsets[node]
-        text[:length] = names[offsets[node] : offsets[node + 1]]
+        copy_name(text, 0, names, offsets[node], offsets[node + 1])
         text[length] = UNDERSCORE
         text[length + 1] = ZERO
         end = length + 2
