@@ -112,7 +112,8 @@ def bounded(placement: BoundedLoad) -> tuple[list[int], list[tuple[int, int]]]:
 def bounded_lists(placement: BoundedLoad, hashes: Sequence[int], domains: Sequence[int], n: int) -> list[list[int]]:
     places, points = bounded(placement)
     weights, factor = placement.topology.weights, placement.load_factor
-    first, _ = tables.bounded_load(places, points, weights, factor, placement.variant == "jump")
+    order = partial(reference.rendezvous, nodes=placement.nodes, weights=weights, seed=placement.seed)
+    first, _ = tables.bounded_load(places, points, weights, factor, order if placement.variant == "jump" else None)
     lists = tables.bounded_copies(places, first, points, weights, factor, domains, n)
     return [lists[key % placement.partitions] for key in hashes]
 

@@ -26,10 +26,17 @@ def mean_and_error(values):
 
 
 @pytest.mark.skipif(not ENVOY.exists(), reason="Envoy's test tables are not there: a folder golden beside the data")
-@pytest.mark.parametrize("name", ["address_xxh64", "hostname_xxh64"])
-def test_the_ring_is_envoys(name):
+@pytest.mark.parametrize(
+    ("name", "hash"),
+    [
+        ("address_xxh64", "xxh64"),
+        ("hostname_xxh64", "xxh64"),
+        ("address_murmur2_64A_seed_0xc70f6907", "murmur2"),
+    ],
+)
+def test_the_ring_is_envoys(name, hash):
     case = next(case for case in json.loads(ENVOY.read_text())["ring_hash"]["cases"] if case["name"] == name)
-    ring = HashRing(case["hosts"], vnodes=2)
+    ring = HashRing(case["hosts"], vnodes=2, hash=hash)
     assert ring.points.tolist() == [int(point["hash"]) for point in case["ring"]]
     assert [ring.nodes[owner] for owner in ring.owners] == [point["host"] for point in case["ring"]]
     keys = np.array([int(key) for key, _ in case["lookups"]], dtype=np.uint64)

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -79,9 +79,10 @@ def maglev_table(
 
 
 def slots(key: int, table: Sequence[int]) -> Iterator[int]:
-    """Walk once around the table from the key's slot."""
-    start = key % len(table)
-    return iter([*table[start:], *table[:start]])
+    """Walk once around the table from the key's slot, in the order of the slots' SplitMix64."""
+    order = sorted(range(len(table)), key=splitmix64)
+    start = order.index(key % len(table))
+    return (table[slot] for slot in [*order[start:], *order[:start]])
 
 
 # --- multi-probe ------------------------------------------------------------------------------------------------------
@@ -135,23 +136,21 @@ def bounded_load(
     points: Sequence[tuple[int, int]],
     weights: Sequence[float],
     factor: float,
-    jump: bool = False,
+    jump: Callable[[int], Iterator[int]] | None = None,
     growing: bool = False,
 ) -> tuple[list[int], list[int]]:
-    """The node of each ball, and how many points were asked for it."""
+    """The node of each ball, and how many points were asked for it; `jump` is the order of nodes for a ball."""
     loads = [0] * len(weights)
     caps = bounded_caps(len(hashes), weights, factor)
     found, asked = [], []
     for i, ball in enumerate(hashes):
         if growing:
             caps = bounded_caps(i + 1, weights, factor)
-        at = bisect_left(points, (ball, -1)) % len(points)
-        tries = 1
-        while loads[points[at][1]] >= caps[points[at][1]]:
-            at = bisect_left(points, (splitmix64(ball ^ tries), -1)) if jump else at + 1
-            at %= len(points)
-            tries += 1
-        node = points[at][1]
+        start = bisect_left(points, (ball, -1)) % len(points)
+        walk = [node for _, node in [*points[start:], *points[:start]]]
+        if jump is not None:
+            walk = [walk[0], *(node for node in jump(ball) if node != walk[0])]
+        tries, node = next((at, node) for at, node in enumerate(walk, 1) if loads[node] < caps[node])
         loads[node] += 1
         found.append(node)
         asked.append(tries)
@@ -202,9 +201,6 @@ def karger_table(nodes: int, size: int, views: int, generator: np.random.Generat
     """
     table = np.full(size, -1)
     for _ in range(views):
-        free = np.flatnonzero(table < 0)
-        if not len(free):
-            break
         wanted = generator.integers(0, size, nodes)
         order = generator.permutation(nodes)
         _, first = np.unique(wanted[order], return_index=True)

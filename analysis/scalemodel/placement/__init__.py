@@ -14,6 +14,7 @@ from .anchor import AnchorHash
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
 from .binomial import BinomialHash
 from .bounded_load import BoundedAssignment, BoundedLoad
+from .choices import Dispatch, DispatchQueue, choices_queue_tail, choices_tail, dispatch, dispatch_queue
 from .compare import Comparison, compare
 from .dx import DxHash
 from .fan_out import FanOut, JoinCost, join_cost, traced_fan_out, transaction_fan_out
@@ -64,6 +65,8 @@ __all__ = [
     "BoundedAssignment",
     "BoundedLoad",
     "Comparison",
+    "Dispatch",
+    "DispatchQueue",
     "DxHash",
     "FanOut",
     "FlipHash",
@@ -91,7 +94,11 @@ __all__ = [
     "balance_over_seeds",
     "balance_report",
     "build",
+    "choices_queue_tail",
+    "choices_tail",
     "compare",
+    "dispatch",
+    "dispatch_queue",
     "expected_fullest",
     "expected_neighbours",
     "expected_peak_to_mean",

@@ -42,7 +42,7 @@ class BoundedAssignment(Shown):
     owners : int32[keys]
         Node of each key.
     asked : int64[keys]
-        Points of the ring that were asked for each key; 1 if its first node had room.
+        Points of the ring, or nodes, that were asked for each key; 1 if its first node had room.
     """
 
     nodes: tuple[str, ...]
@@ -68,7 +68,7 @@ class BoundedAssignment(Shown):
 
     @property
     def mean_asked(self) -> float:
-        """Mean number of points asked for a key."""
+        """Mean number of points, or nodes, asked for a key."""
         return float(np.mean(self.asked))
 
     def moved(self, after: "BoundedAssignment") -> float:
@@ -92,7 +92,7 @@ class BoundedAssignment(Shown):
         """The verdict in one line."""
         return (
             f"{len(self.owners):,} keys over {len(self.nodes)} nodes: peak-to-mean {self.peak_to_mean:.3f}, "
-            f"{format_share(self.displaced)} not on their first node, {self.mean_asked:.3g} points asked a key, "
+            f"{format_share(self.displaced)} not on their first node, {self.mean_asked:.3g} asked a key, "
             f"{int(self.asked.max())} at most"
         )
 
@@ -143,10 +143,12 @@ class BoundedLoad(SlotTable):
     partitions : int
         Number of partitions, at least one a node.
     variant : {"linear", "jump", "buraksezer"}
-        Where a full node's key goes: to the next point clockwise; or to where the hash of its hash leads, and so on, so
-        that the neighbours of full nodes do not fill up, too. Or clockwise with the hashes of buraksezer/consistent
+        Where a full node's key goes: to the next point clockwise; or to the first node with room in a random order of
+        all nodes that is the key's own (of rendezvous clocks, so that it is steady), which spares the neighbours of
+        full nodes: the random jumps of Chen et al. and Envoy. Or clockwise with the hashes of buraksezer/consistent
         (Go) over FNV-1a, bit for bit: its ``ReplicationFactor`` is `vnodes`, 20 unless told, its ``PartitionCount``
-        `partitions`, 271 unless told.
+        `partitions`, 271 unless told. FNV-1a puts names that differ in their last letters beside each other on the
+        ring, so that one of them takes nearly all: let names end alike, such as ``"node1.example"``.
     vnodes : int
         Points of a node of weight 1.
     weights : sequence of float, optional
@@ -245,12 +247,15 @@ class BoundedLoad(SlotTable):
             the keys so far and the one to be placed, as HAProxy's ``hash-balance-factor`` counts requests in flight.
         """
         hashes = self._hashes(keys, hashed)
-        jump = self.variant == "jump"
-        owners, asked = kernels.assign(hashes, *self._index, self._weights, self.load_factor, jump, growing)
-        caps = kernels.caps(len(hashes), self._weights, self.load_factor)
         if not len(hashes):
             raise ValueError("there are no keys to assign: give at least one")
+        owners, asked = self._assign(hashes, growing)
+        caps = kernels.caps(len(hashes), self._weights, self.load_factor)
         return BoundedAssignment(self.nodes, self.topology.shares, caps, owners, asked)
+
+    def _assign(self, hashes: NDArray[np.uint64], growing: bool) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        jumps = hash_keys(self.nodes, seed=self.seed) if self.variant == "jump" else np.empty(0, np.uint64)
+        return kernels.assign(hashes, *self._index, self._weights, self.load_factor, jumps, growing)
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
@@ -283,8 +288,7 @@ class BoundedLoad(SlotTable):
         return self.partitions
 
     def _fill(self) -> NDArray[np.int32]:
-        jump = self.variant == "jump"
-        return kernels.assign(self._partition_hashes, *self._index, self._weights, self.load_factor, jump, False)[0]
+        return self._assign(self._partition_hashes, growing=False)[0]
 
     def _copies(self, n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
         return kernels.copies(

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hashing import hash_keys
 from ._kernels import slots as kernels
 from .placement import Placement
 
@@ -16,7 +17,8 @@ class SlotTable(Placement):
     """A placement by table: a key belongs to the node of slot ``hash % slots``.
 
     A slot's share of the key space is taken as ``1 / slots``, which is right to ``slots / 2^64``. A scheme defines
-    `_fill` and `_slot_count`; unless it has a better way, replicas are on the next slots of other nodes or domains.
+    `_fill` and `_slot_count`. Unless it has a way of its own, replicas are on the next slots of other nodes or domains,
+    in the order of the slots' SplitMix64: beside each other in the table the same nodes may meet again and again.
     """
 
     @property
@@ -49,7 +51,10 @@ class SlotTable(Placement):
 
     def _copies(self, n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the preference list of each slot, ``int32[slots, n]``."""
-        return kernels.following(self.table, domains, n)
+        order = np.argsort(hash_keys(np.arange(self._slot_count()), "splitmix64"))
+        lists = np.empty((len(order), n), np.int32)
+        lists[order] = kernels.following(self.table[order], domains, n)
+        return lists
 
     def _exact_ownership(
         self, replicas: int, domains: NDArray[np.int64], spread: str | None

@@ -1,7 +1,8 @@
 """Consistent hashing with bounded loads: a ring whose full nodes pass keys on.
 
-Balls (keys, or partitions) come in order. A ball goes to the first point at or after its hash whose node has room:
-walking clockwise, or jumping to where another hash of the ball leads. Rings are as in `ring`.
+Balls (keys, or partitions) come in order. A ball goes to the first point at or after its hash and, if the node there
+has no room, steps on clockwise; or it jumps, to the first node with room in the order of their rendezvous clocks for
+the ball. Rings are as in `ring`.
 """
 
 import math
@@ -9,9 +10,10 @@ import math
 import numpy as np
 
 from scalemodel._jit import inlined, kernel
-from scalemodel._kernels.hashing import fnv1a_64_bytes, splitmix64
+from scalemodel._kernels.hashing import fmix64, fnv1a_64_bytes
 
-from .ring import append_number, copy_name, first_at_or_after, room_for_names
+from .rendezvous import as_uniform
+from .ring import append_bytes, append_number, first_at_or_after, room_for_names
 
 COLON = np.uint8(58)
 
@@ -23,12 +25,11 @@ def number_name_points(names, offsets, counts):
     points = np.empty(counts.sum(), np.uint64)
     k = 0
     for node in range(len(counts)):
-        length = offsets[node + 1] - offsets[node]
         for i in range(counts[node]):
-            start = append_number(text, 0, i)
-            text[start] = COLON
-            copy_name(text, start + 1, names, offsets[node], offsets[node + 1])
-            points[k] = fnv1a_64_bytes(text, 0, start + 1 + length)
+            length = append_number(text, 0, i)
+            text[length] = COLON
+            length = append_bytes(text, length + 1, names, offsets[node], offsets[node + 1])
+            points[k] = fnv1a_64_bytes(text, 0, length)
             k += 1
     return points
 
@@ -50,31 +51,51 @@ def caps(balls, weights, factor):
 
 
 @kernel
-def assign(hashes, points, owners, starts, bits, weights, factor, jump, growing):
-    """Return the node of each ball and how many points it asked; caps are those of all balls, or grow with them."""
+def has_room(node, ball, loads, allowed, weights, total, factor, growing):
+    """Tell whether a node may take the ball: under the caps of all balls, or of those so far and this one."""
+    if growing:
+        return loads[node] < cap(ball + 1, weights[node], total, factor)
+    return loads[node] < allowed[node]
+
+
+@kernel
+def clock(ball, node, node_hashes, weights):
+    return -math.log(as_uniform(fmix64(ball ^ node_hashes[node]))) / weights[node]
+
+
+@kernel
+def assign(hashes, points, owners, starts, bits, weights, factor, node_hashes, growing):
+    """Return the node of each ball and how many points or nodes it asked.
+
+    Caps are those of all balls, or grow with them. With `node_hashes` balls jump, without any they step.
+    """
     shift = np.uint64(64 - bits)
     last = len(points) - 1
     total = weights.sum()
     allowed = caps(len(hashes), weights, factor)
     loads = np.zeros(len(weights), np.int64)
     found = np.empty(len(hashes), np.int32)
-    asked = np.empty(len(hashes), np.int64)
+    asked = np.ones(len(hashes), np.int64)
     for i in range(len(hashes)):
         k = np.int64(first_at_or_after(hashes[i], points, starts, shift))
-        tries = 1
-        while True:
-            node = owners[k]
-            room = cap(i + 1, weights[node], total, factor) if growing else allowed[node]
-            if loads[node] < room:
-                break
-            if jump:
-                k = np.int64(first_at_or_after(splitmix64(hashes[i] ^ np.uint64(tries)), points, starts, shift))
-            else:
+        node = owners[k]
+        if len(node_hashes) == 0:
+            while not has_room(node, i, loads, allowed, weights, total, factor, growing):
                 k = k + 1 if k < last else 1  # the last point is the first one again
-            tries += 1
+                node = owners[k]
+                asked[i] += 1
+        elif not has_room(node, i, loads, allowed, weights, total, factor, growing):
+            home = node
+            soonest = math.inf
+            for other in range(len(weights)):
+                rings = clock(hashes[i], other, node_hashes, weights)
+                if rings < soonest and has_room(other, i, loads, allowed, weights, total, factor, growing):
+                    soonest = rings
+                    node = np.int32(other)
+            for other in range(len(weights)):  # the full ones that were asked before
+                asked[i] += other != home and clock(hashes[i], other, node_hashes, weights) <= soonest
         loads[node] += 1
         found[i] = node
-        asked[i] = tries
     return found, asked
 
 

@@ -53,17 +53,18 @@ def count_up(text, start, end):
 @inlined
 def room_for_names(offsets):
     """Return a buffer for the longest name and a number behind it."""
-    longest = np.int64(0)
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
+    longest = 0  # by loops here and below: numba takes seconds to compile np.diff, and slices that are assigned
+    for k in range(len(offsets) - 1):
+        longest = max(longest, offsets[k + 1] - offsets[k])
     return np.empty(longest + 20, np.uint8)
 
 
 @inlined
-def copy_name(text, at, names, start, stop):
-    """Copy ``names[start:stop]`` to `text`, from `at` on: a slice would take seconds to compile."""
-    for i in range(stop - start):
-        text[at + i] = names[start + i]
+def append_bytes(text, length, data, start, stop):
+    """Write bytes behind the first `length`; return the new length."""
+    for i in range(start, stop):
+        text[length + i - start] = data[i]
+    return length + stop - start
 
 
 @kernel
@@ -74,7 +75,7 @@ def name_points(names, offsets, counts, seed, murmur2):
     k = 0
     for node in range(len(counts)):
         length = offsets[node + 1] - offsets[node]
-        copy_name(text, 0, names, offsets[node], offsets[node + 1])
+        append_bytes(text, 0, names, offsets[node], offsets[node + 1])
         text[length] = UNDERSCORE
         text[length + 1] = ZERO
         end = length + 2
