@@ -160,7 +160,7 @@ class BoundedLoad(SlotTable):
     Examples
     --------
     >>> bounded = BoundedLoad(10, load_factor=1.05)
-    >>> round(10 * bounded.ownership().max(), 3)
+    >>> float(round(10 * bounded.ownership().max(), 3))
     1.05
     >>> result = bounded.assign(range(10_000))
     >>> result.loads.max(), result.caps[0]

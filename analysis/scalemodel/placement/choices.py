@@ -234,7 +234,7 @@ def dispatch(
     Examples
     --------
     >>> [int(dispatch(policy, 100, 100, seeds=5).most.max()) for policy in ("random", "choices", "round_robin")]
-    [6, 3, 1]
+    [5, 3, 1]
 
     References
     ----------

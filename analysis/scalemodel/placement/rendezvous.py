@@ -48,8 +48,8 @@ class Rendezvous(Placement):
     --------
     >>> Rendezvous(["a", "b"], weights=[1, 3]).ownership()
     array([0.25, 0.75])
-    >>> Rendezvous(["a", "b", "c"], variant="murmur3").lookup(["user:1", "user:2"])
-    array([1, 0], dtype=int32)
+    >>> Rendezvous(["a", "b", "c"], variant="murmur3").lookup(["user:1", "user:3"])
+    array([2, 1], dtype=int32)
 
     References
     ----------
