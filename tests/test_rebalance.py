@@ -73,7 +73,7 @@ def test_schemes_without_intervals_have_no_ranges():
 
 def test_a_new_node_is_bound_by_what_it_receives():
     grown = movement(JumpHash(10), JumpHash(11))
-    time = rebalance_time(grown, data_bytes=11e12, send=1e8, receive=2e8)
+    time = rebalance_time(grown, bytes=11e12, bandwidth_per_node=1e8, receive=2e8)
     assert time.bottleneck == "n10"
     assert time.longest == pytest.approx(1e12 / 2e8)
     np.testing.assert_allclose(time.sent[:10], 1e11)
@@ -92,17 +92,91 @@ def test_a_dead_node_sends_nothing():
     assert dead.longest == pytest.approx(250)
 
 
+def schedule(movement, bytes, send, receive, slots, quantum):
+    """Move pieces of a quantum in rounds: in each, every node sends and receives at most its slots. Return the rounds.
+
+    Rounds are matchings found greedily from the fullest ports, so their number is at most twice the best.
+    """
+    left = {
+        (source, target): round(share * bytes / quantum)
+        for source, target, share in movement.to_frame().itertuples(index=False)
+    }
+    rounds = 0
+    while any(left.values()):
+        rounds += 1
+        sends, receives = dict.fromkeys(movement.sources, slots), dict.fromkeys(movement.destinations, slots)
+        weight = {pair: n for pair, n in left.items() if n}
+        total = {}
+        for (source, target), n in weight.items():
+            total["out", source] = total.get(("out", source), 0) + n
+            total["in", target] = total.get(("in", target), 0) + n
+        for pair in sorted(weight, key=lambda pair: -max(total["out", pair[0]], total["in", pair[1]])):
+            n = min(left[pair], sends[pair[0]], receives[pair[1]])
+            left[pair] -= n
+            sends[pair[0]] -= n
+            receives[pair[1]] -= n
+    return rounds
+
+
+@pytest.mark.parametrize("change", [lambda p: p.add("new", zone="a"), lambda p: p.remove("b-2")], ids=["join", "leave"])
+def test_rounds_of_streams_reach_the_bound(change):
+    moved = movement(RING, change(RING), 3)
+    time = rebalance_time(moved, 1e9, 2e6, streams=2, stream_bandwidth=1e6)
+    quantum = 1e6 / 20  # what a stream carries in a twentieth of a second
+    rounds = schedule(moved, 1e9, 2e6, 2e6, 2, quantum)
+    assert rounds / 20 == pytest.approx(time.longest, rel=0.02)
+
+
+def test_constant_rates_keep_every_limit():
+    moved = movement(RING, RING.add("new", 2.0, zone="b"), 3)
+    send = {node: 1e6 * (i + 1) for i, node in enumerate(moved.destinations)}
+    time = rebalance_time(moved, 1e9, send, receive=5e6, competing=5e5)
+    rates = moved.matrix * 1e9 / time.longest
+    nodes = list(moved.destinations)
+    for i, source in enumerate(moved.sources):
+        rates[i, nodes.index(source)] = 0
+    used_out = [rates[moved.sources.index(node)].sum() / (send[node] - 5e5) for node in moved.sources]
+    used_in = rates.sum(axis=0) / 4.5e6
+    assert max(*used_out, *used_in) == pytest.approx(1)
+
+
+def test_a_network_can_be_the_bottleneck():
+    grown = movement(JumpHash(10), JumpHash(11))
+    time = rebalance_time(grown, 11e12, 1e9, network=1e8)
+    assert time.bottleneck == "the network"
+    assert time.longest == pytest.approx(1e4)
+    assert "the network limits it" in time.title
+    assert rebalance_time(grown, 11e12, 1e9, network=1e10).bottleneck == "n10"
+    assert time.plot().get_ylabel() == "busy, minutes"
+
+
+def test_donors_and_receivers():
+    grown = movement(Rendezvous(5), Rendezvous(6))
+    assert grown.receivers == ("n5",)
+    assert set(grown.donors) == {f"n{i}" for i in range(5)}
+    shares = grown.to_frame().groupby("source")["share"].sum()
+    assert list(shares[list(grown.donors)]) == sorted(shares, reverse=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"data_bytes": 0, "send": 1}, "data_bytes is 0"),
-        ({"data_bytes": 1, "send": -1}, "send is -1"),
-        ({"data_bytes": 1, "send": 1, "receive": np.nan}, "receive is nan"),
-        ({"data_bytes": 1, "send": 1, "dead": ["n33"]}, "did you mean 'n3'"),
-        ({"data_bytes": 1, "send": 1, "dead": [f"n{i}" for i in range(5)]}, "all nodes that hold data are dead"),
+        ({"bytes": 0}, "bytes is 0: give a finite number above zero"),
+        ({"bandwidth_per_node": -1}, "bandwidth_per_node is -1: give finite numbers"),
+        ({"bandwidth_per_node": 0}, "bandwidth_per_node of n0 is 0 and requests take 0 of it"),
+        ({"bandwidth_per_node": {"n0": 1}}, "bandwidth_per_node lacks node 'n1'"),
+        ({"bandwidth_per_node": {"n00": 1}}, "bandwidth_per_node names 'n00', which is no node; did you mean 'n0'"),
+        ({"receive": np.nan}, "receive is nan"),
+        ({"receive": 3, "competing": 3}, "receive of n0 is 3 and requests take 3 of it: leave some"),
+        ({"network": 0}, "network is 0"),
+        ({"streams": 2}, "give both or neither"),
+        ({"streams": 0, "stream_bandwidth": 1}, "streams is 0"),
+        ({"stream_bandwidth": np.inf, "streams": 1}, "stream_bandwidth is inf"),
+        ({"dead": ["n33"]}, "did you mean 'n3'"),
+        ({"dead": [f"n{i}" for i in range(5)]}, "all nodes that hold data are dead"),
     ],
 )
 def test_bad_input(arguments, says):
     change = movement(Rendezvous(5), Rendezvous(6))
     with pytest.raises(ValueError, match=says):
-        rebalance_time(change, **arguments)
+        rebalance_time(change, **{"bytes": 1.0, "bandwidth_per_node": 10.0} | arguments)

@@ -19,22 +19,20 @@ from .compare import Comparison, compare
 from .dx import DxHash
 from .fan_out import FanOut, JoinCost, join_cost, traced_fan_out, transaction_fan_out
 from .flip import FlipHash
-from .hot_keys import HotKeyRelief, hot_key_relief
+from .headroom import Headroom, headroom
+from .hot_keys import (
+    HotKeyRelief,
+    cache_entries_for_any_workload,
+    cache_entries_for_peak,
+    hot_key_relief,
+    worst_peak_with_cache,
+)
 from .jump import JumpHash
 from .jumpback import JumpBackHash
 from .ketama import Ketama
 from .maglev import Maglev
 from .memento import MementoHash
-from .movement import (
-    Movement,
-    RebalanceTime,
-    moved_ranges,
-    moved_slots,
-    movement,
-    one_fewer,
-    one_more,
-    rebalance_time,
-)
+from .movement import Movement, RebalanceTime, moved_ranges, moved_slots, movement, one_fewer, one_more, rebalance_time
 from .multi_probe import MultiProbe
 from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
 from .occupancy import expected_fullest, expected_touched, fullest_law, touched_law
@@ -71,6 +69,7 @@ __all__ = [
     "FanOut",
     "FlipHash",
     "HashRing",
+    "Headroom",
     "HotKeyRelief",
     "HotTablets",
     "JoinCost",
@@ -94,6 +93,8 @@ __all__ = [
     "balance_over_seeds",
     "balance_report",
     "build",
+    "cache_entries_for_any_workload",
+    "cache_entries_for_peak",
     "choices_queue_tail",
     "choices_tail",
     "compare",
@@ -104,6 +105,7 @@ __all__ = [
     "expected_peak_to_mean",
     "expected_touched",
     "fullest_law",
+    "headroom",
     "hot_key_relief",
     "join_cost",
     "moved_ranges",
@@ -124,4 +126,5 @@ __all__ = [
     "traced_fan_out",
     "transaction_fan_out",
     "vnodes_for_peak",
+    "worst_peak_with_cache",
 ]

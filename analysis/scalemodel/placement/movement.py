@@ -1,6 +1,6 @@
 """What moves when the nodes change?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..display import Shown, axes, format_bytes, format_share, format_time
 from ..streams import random_keys
 from ..topology import nearest
+from .occupancy import counted
 from .placement import SAMPLE, Placement, common_cells, common_cuts, interval_lengths
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ class Movement(Shown):
     def moved(self) -> float:
         """Share of the keys that change their node."""
         return float(self.matrix.sum() - _stayed(self.matrix, self.sources, self.destinations).sum())
+
+    @property
+    def donors(self) -> tuple[str, ...]:
+        """The nodes that give keys away, those that give most first."""
+        return _by_share(self.to_frame(), "source")
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The nodes that get keys, those that get most first."""
+        return _by_share(self.to_frame(), "destination")
 
     @property
     def title(self) -> str:
@@ -245,7 +256,7 @@ def moved_slots(before: Placement, after: Placement) -> "pd.DataFrame":
 
 @dataclass(frozen=True, eq=False)
 class RebalanceTime(Shown):
-    """How long the data of a movement is under way, when every node streams at its limit.
+    """How long the data of a movement is under way, when it streams as fast as the limits let it.
 
     Attributes
     ----------
@@ -253,31 +264,32 @@ class RebalanceTime(Shown):
     sent, received : float64[nodes]
         Bytes.
     seconds : float64[nodes]
-        How long each node is busy.
+        How long each node is busy at the least.
+    network : float
+        Seconds that all transfers together need at the least, 0 where only the nodes are limited.
     """
 
     nodes: tuple[str, ...]
     sent: NDArray[np.float64]
     received: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    network: float = 0.0
 
     @property
     def longest(self) -> float:
-        """Seconds until the last node is done."""
-        return float(self.seconds.max())
+        """Seconds until all is done."""
+        return max(float(self.seconds.max()), self.network)
 
     @property
     def bottleneck(self) -> str:
-        """The node that is done last."""
-        return self.nodes[int(self.seconds.argmax())]
+        """What makes it last: the node that is done last, or "the network"."""
+        return "the network" if self.network > self.seconds.max() else self.nodes[int(self.seconds.argmax())]
 
     @property
     def title(self) -> str:
         """The verdict in one line."""
-        return (
-            f"{format_bytes(float(self.received.sum()))} move in {format_time(self.longest)}; "
-            f"{self.bottleneck} is done last"
-        )
+        last = f"{self.bottleneck} {'limits it' if self.network > self.seconds.max() else 'is done last'}"
+        return f"{format_bytes(float(self.received.sum()))} move in {format_time(self.longest)}; {last}"
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per node, the longest busy first."""
@@ -286,27 +298,54 @@ class RebalanceTime(Shown):
         columns = {"node": self.nodes, "sent_bytes": self.sent, "received_bytes": self.received, "busy_s": self.seconds}
         return pd.DataFrame(columns).sort_values("busy_s", ascending=False, kind="stable", ignore_index=True)
 
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw how long each node is busy, the longest first."""
+        ax = axes(ax)
+        ax.bar(np.arange(len(self.nodes)), np.sort(self.seconds)[::-1] / 60)
+        if self.network:
+            ax.axhline(self.network / 60, color="black", linewidth=1, linestyle="--", label="the network")
+            ax.legend()
+        ax.set(
+            xlabel="node, longest busy first", ylabel="busy, minutes", title=f"All done in {format_time(self.longest)}"
+        )
+        return ax
+
 
 def rebalance_time(
     movement: Movement,
-    data_bytes: float,
-    send: float,
-    receive: float | None = None,
+    bytes: float,
+    bandwidth_per_node: float | Mapping[str, float],
+    receive: float | Mapping[str, float] | None = None,
     *,
+    competing: float | Mapping[str, float] = 0.0,
+    streams: int | None = None,
+    stream_bandwidth: float | None = None,
+    network: float | None = None,
     dead: Sequence[str] = (),
 ) -> RebalanceTime:
-    """Return how long a movement takes when each node may send and receive only so many bytes per second.
+    """Return how long a movement takes when nodes and network may carry only so many bytes per second.
 
-    A node sends and receives at once. All transfers can be scheduled without idling the busiest port (a bipartite
-    graph can be edge-coloured by its largest degree: König 1916), so the longest node is the answer, not a bound.
+    A node sends and receives at once. No schedule is faster than the busiest port, and one is as fast: let each pair of
+    nodes stream all the time, at the rate that brings its bytes over in that time. Where nodes are limited to some
+    streams at once, all alike, that is divided into turns (König 1916: a bipartite graph can be edge-coloured by its
+    largest degree; Gonzalez and Sahni 1976: open shop with preemption). So the answer is exact, not only a bound, for
+    data that can be cut at will; whole tablets may take one of them longer.
 
     Parameters
     ----------
     movement : Movement
-    data_bytes : float
-        All data that moves could concern, in bytes: with a `movement` of replicas, all copies together.
-    send, receive : float
-        Limits of each node in bytes per second; `receive` equals `send` unless given.
+    bytes : float
+        All data that moves could concern: with a `movement` of replicas, all copies together.
+    bandwidth_per_node : float or mapping of str to float
+        What a node may send, bytes per second; for each node by name where they differ.
+    receive : float or mapping of str to float, optional
+        What it may receive; as much as it may send unless given.
+    competing : float or mapping of str to float
+        What requests take of both meanwhile, bytes per second.
+    streams, stream_bandwidth : int and float, optional
+        A node takes part in so many transfers at once in each direction, each at most so fast.
+    network : float, optional
+        What all transfers together may use, such as the link between two zones.
     dead : sequence of str
         Nodes that cannot send: what was on them comes from the other replicas, evenly from all that survive.
 
@@ -314,29 +353,68 @@ def rebalance_time(
     --------
     >>> from scalemodel.placement import JumpHash, movement
     >>> grown = movement(JumpHash(10), JumpHash(11))
-    >>> round(rebalance_time(grown, data_bytes=1.1e12, send=100e6).longest)  # the new node receives all
+    >>> round(rebalance_time(grown, bytes=1.1e12, bandwidth_per_node=100e6).longest)  # the new node receives all
     1000
+    >>> round(rebalance_time(grown, 1.1e12, 100e6, competing=60e6, streams=2, stream_bandwidth=10e6).longest)
+    5000
     """
-    receive = send if receive is None else receive
-    for what, value in (("data_bytes", data_bytes), ("send", send), ("receive", receive)):
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{what} is {value}: give a finite number above zero")
     nodes = tuple(dict.fromkeys(movement.sources + movement.destinations))
     at = {node: i for i, node in enumerate(nodes)}
+    for what, value in (("bytes", bytes), ("network", network), ("stream_bandwidth", stream_bandwidth)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{what} is {value}: give a finite number above zero")
     for node in dead:
         if node not in at:
             raise ValueError(f"there is no node {node!r}{nearest(node, nodes)}")
+    limit = np.inf
+    if (streams is None) != (stream_bandwidth is None):
+        raise ValueError("streams and stream_bandwidth limit a node together: give both or neither")
+    if streams is not None and stream_bandwidth is not None:
+        limit = counted(streams, "streams") * stream_bandwidth
+    used = _per_node(competing, "competing", nodes)
+    send = _per_node(bandwidth_per_node, "bandwidth_per_node", nodes)
+    ports = [
+        (send, "bandwidth_per_node"),
+        (send if receive is None else _per_node(receive, "receive", nodes), "receive"),
+    ]
+    for port, what in ports:
+        if not (port > used).all():
+            i = int(np.argmin(port - used))
+            raise ValueError(f"{what} of {nodes[i]} is {port[i]:g} and requests take {used[i]:g} of it: leave some")
     alive = np.array([node in movement.sources and node not in dead for node in nodes])
     if not alive.any():
         raise ValueError("all nodes that hold data are dead: leave at least one to copy from")
     sent, received = np.zeros(len(nodes)), np.zeros(len(nodes))
     for source, target, share in movement.to_frame().itertuples(index=False):
-        received[at[target]] += share * data_bytes
+        received[at[target]] += share * bytes
         if source in dead:
-            sent[alive] += share * data_bytes / alive.sum()
+            sent[alive] += share * bytes / alive.sum()
         else:
-            sent[at[source]] += share * data_bytes
-    return RebalanceTime(nodes, sent, received, np.maximum(sent / send, received / receive))
+            sent[at[source]] += share * bytes
+    out, into = (np.minimum(port - used, limit) for port, _ in ports)
+    together = float(received.sum()) / network if network is not None else 0.0
+    return RebalanceTime(nodes, sent, received, np.maximum(sent / out, received / into), together)
+
+
+def _per_node(value: float | Mapping[str, float], what: str, nodes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return one number per node, of zero or more."""
+    if isinstance(value, Mapping):
+        if unknown := [node for node in value if node not in nodes]:
+            raise ValueError(f"{what} names {unknown[0]!r}, which is no node{nearest(unknown[0], nodes)}")
+        if missing := [node for node in nodes if node not in value]:
+            raise ValueError(f"{what} lacks node {missing[0]!r}: give a number for each node, or one for all")
+        each = np.array([value[node] for node in nodes], np.float64)
+    else:
+        each = np.full(len(nodes), float(value))
+    if not (np.isfinite(each) & (each >= 0)).all():
+        raise ValueError(
+            f"{what} is {each[~(np.isfinite(each) & (each >= 0))][0]:g}: give finite numbers, zero or more"
+        )
+    return each
+
+
+def _by_share(moves: "pd.DataFrame", column: str) -> tuple[str, ...]:
+    return tuple(moves.groupby(column, sort=False)["share"].sum().sort_values(ascending=False, kind="stable").index)
 
 
 def one_more(placement: Placement) -> Placement:

@@ -17,7 +17,7 @@ from ._kernels import occupancy as kernels
 MOST_STEPS = 1e9
 """Work of the largest law: of touched parts, parts x keys x keys; a few seconds."""
 
-_NATS = 40.0  # no bin is fuller than a bound that is passed with probability exp(-40)
+_NEVER = 1e-14
 _SURELY = 1e-11
 _FEW = 8  # fewer bins than this: the characteristic function falls too slowly to leave out points
 
@@ -103,7 +103,10 @@ def fullest_law(balls: int, bins: int) -> tuple[int, NDArray[np.float64]]:
     m, n = counted(balls, "balls"), counted(bins, "bins")
     mean = m / n
     least = -(-m // n)
-    most = m if n == 1 else min(m, int(mean + np.sqrt(2 * _NATS * mean) + _NATS) + 1)  # by Bernstein's inequality
+    below, most = least - 1, m  # by bisection, as scipy's own inverse is lost where 1 - p is 1
+    while most - below > 1:  # no bin is fuller than `most`
+        middle = (below + most) // 2
+        below, most = (below, middle) if scipy.special.bdtrc(middle, m, 1 / n) < _NEVER / n else (middle, most)
     size = n * most + 1
     if n < _FEW and size * float(most - least + 1) > MOST_STEPS:
         raise ValueError(f"{m} balls in {n} bins are too many for the exact law: give fewer")

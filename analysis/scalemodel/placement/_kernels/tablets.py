@@ -157,6 +157,7 @@ def place(weights, order, capacities, domains, table, loads, counts):
     its capacity is taken, then the first. No two replicas of a tablet share a domain. `loads` and `counts` are updated.
     """
     replicas = table.shape[1]
+    per = 1.0 / capacities
     used = np.full(domains.max() + 1, -1, np.int64)  # the last tablet with a replica in the domain
     for t in order:
         for r in range(replicas):
@@ -169,10 +170,10 @@ def place(weights, order, capacities, domains, table, loads, counts):
             for node in range(len(loads)):
                 if used[domains[node]] == t:
                     continue
-                load = (loads[node] + weights[t]) / capacities[node]
+                load = (loads[node] + weights[t]) * per[node]
                 if load > least:
                     continue
-                count = (counts[node] + 1) / capacities[node]
+                count = (counts[node] + 1) * per[node]
                 if load < least or count < fewest:
                     best, least, fewest = node, load, count
             table[t, r] = best
