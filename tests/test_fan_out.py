@@ -231,6 +231,7 @@ def test_a_join_sends_what_counting_rows_says():
         (lambda: touched_law(2, [np.nan, 1]), "shares run from nan"),
         (lambda: touched_law(2000, np.arange(1, 1001) / 500500), "ask for expected_touched"),
         (lambda: fullest_law(10**7, 2), "too many for the exact law"),
+        (lambda: fullest_law(10**9, 10), "too many for the exact law"),
         (lambda: expected_fullest(1.5, 2), "balls is 1.5"),
         (lambda: transaction_fan_out(3, True), "keys is True"),
         (lambda: transaction_fan_out(3, 2, together=1.5), "together is 1.5"),

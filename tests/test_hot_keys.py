@@ -240,6 +240,18 @@ def test_a_hot_key_can_be_too_hot_for_any_number_of_nodes():
     assert cached.options[0][2] == 18
 
 
+def test_a_cache_can_spare_nodes():
+    law = Zipf(10_000, 1.0)
+
+    def cached(n):
+        return hot_key_relief(JumpHash(n), law, keys=[100], copies=[1]).remedies[1][-1]
+
+    needed = int(headroom(cached, 100_000, 1000, 0.7).options[0][2])
+    assert 100_000 * cached(needed) / needed <= 700 < 100_000 * cached(needed - 1) / (needed - 1)
+    assert needed < 143
+    assert headroom(0.5, 1000, 100, 1.0).options[0][2] == 5
+
+
 def test_a_workload_brings_its_peak_and_exact_fits_need_no_more():
     assert headroom(1.0, Workload(DiurnalLoad(500.0, 2.0)), 100, 1.0).even == 10
     assert headroom(1.0, 700, 100, 0.7).even == 10
@@ -252,7 +264,7 @@ def test_a_workload_brings_its_peak_and_exact_fits_need_no_more():
         ((1.0, 0, 1), "the load is 0"),
         ((1.0, 1, math.inf), "capacity is inf"),
         ((1.0, 1, 1, 1.5), "utilisation is 1.5: give a share"),
-        ((0.5, 1, 1), "peak-to-mean of this spread is 0.5 over 2 nodes"),
+        ((0, 1, 1), "peak-to-mean of this spread is 0.0 over 2 nodes: give a number above 0"),
         ((lambda n: math.nan, 1, 1), "peak-to-mean of this spread is nan"),
         (({}, 1, 1), "there is no spread to size for"),
     ],

@@ -16,11 +16,13 @@ from reference import tablets as reference
 from scalemodel.hashing import hash_keys
 from scalemodel.placement import (
     LIMITS,
+    HashRing,
     Limits,
     TabletPlacement,
     Tablets,
     Topology,
     balance,
+    compare,
     moved_ranges,
     movement,
     neighbours,
@@ -175,6 +177,7 @@ def test_units_of_dynamodb():
     busy = Tablets([1, 2], reads=[1001, 0], writes=[0, 112], bytes=[9 * KiB, 9 * KiB], order="key").even(2)
     used = dict(busy.over(LIMITS["dynamodb"]).to_frame()[["limit", "times_the_limit"]].to_numpy())
     assert used == {"reads": pytest.approx(1.001), "writes": pytest.approx(1.008)}
+    np.testing.assert_allclose(busy.used(LIMITS["dynamodb"]), [1.001, 1.008])
 
 
 def test_published_limits():
@@ -450,6 +453,12 @@ def test_it_survives_saving_and_pickling():
             assert again.remove("a-1") == placed.remove("a-1")
 
 
+def test_it_can_be_compared():
+    table = compare({"tablets": zoned(), "ring": HashRing(ZONED)}, "remove").to_frame().set_index("scheme")
+    assert table.loc["tablets", ["any_node_may_leave", "weights", "exact"]].all()
+    assert table.loc["tablets", "needless"] == 0
+
+
 def test_equal_placements():
     placed = zoned()
     assert placed == zoned()
@@ -479,7 +488,10 @@ def test_titles_tables_and_plots():
     assert tablets.title == f"500 keys in {len(tablets)} tablets: 48.8 KiB, 9 k requests/s"
     assert len(tablets.to_frame()) == len(tablets)
     hot = tablets.over(Limits(reads=500))
-    assert "of them a single key that no split relieves" in hot.title
+    assert hot.title == f"1 of {len(tablets)} tablets is beyond its limits, a single key that no split relieves"
+    both = Tablets(range(4), [9, 1, 1, 9], order="key").cut_at([1]).over(Limits(reads=8))
+    assert both.title == "2 of 2 tablets are beyond their limits, 1 of them a single key that no split relieves"
+    assert Tablets([1], 2.0).over(Limits(reads=1)).title.startswith("1 of 1 tablets is beyond its limits, a single")
     assert hot.to_frame()["key"].iloc[0] == 0
     assert hot.to_frame()["pieces"].iloc[0] == math.ceil(4500 * Zipf(500, 1.2).pmf(0) / 500)
     assert Tablets([1]).over(Limits(reads=1)).title == "All 1 tablets are within their limits"

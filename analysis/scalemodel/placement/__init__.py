@@ -2,7 +2,8 @@
 
 Placements map keys to nodes, all through one interface: `lookup`, `replicas`, `add`, `remove`, `ownership`.
 `balance` tells how evenly one spreads the load, `movement` what a change of nodes moves, `ring_law` what a ring does
-before any point is drawn.
+before any point is drawn. `Tablets` are key ranges that split and merge, `hot_key_relief` tells what helps against hot
+keys, `transaction_fan_out` what several keys cost, `headroom` how many nodes an uneven load needs.
 
 >>> ring = HashRing(Topology.grid(zones=3, nodes=4), vnodes=256)
 >>> balance(ring).peak_to_mean, movement(ring, ring.remove("a-1")).needless  # doctest: +SKIP

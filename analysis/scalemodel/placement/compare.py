@@ -129,7 +129,7 @@ def _moves(placement: Placement, change: Change) -> dict[str, float]:
 
 def _reweighted(placement: Placement) -> Placement:
     weights = [2.0, *placement.topology.weights[1:]]
-    return type(placement)(placement.topology.with_weights(weights))
+    return placement._with(placement.topology.with_weights(weights))
 
 
 def _can(attempt: Callable[[], object]) -> bool:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 PeakToMean = float | Callable[[int], float]
 """How many times the mean the busiest node gets: a number, or a function of the number of nodes."""
 
-MOST_NODES = 10**5
+MOST_TIMES = 100
+"""Where so many times the nodes of an even spread are not enough, no number is taken to be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,8 @@ class Headroom(Shown):
     price : float or None
         Of one node, for whatever span of time.
     options : tuple of (str, float, float)
-        The name of each way, its peak-to-mean, and the nodes it needs; infinite where no number is enough.
+        The name of each way, its peak-to-mean, and the nodes it needs; both infinite where no number is
+        enough.
     """
 
     load: float
@@ -91,7 +93,8 @@ def headroom(
     options : mapping of str to float or callable, or one of these
         Peak-to-mean of each way to spread the load. A function is asked for ever larger numbers of nodes, since a load
         gets less even the more nodes share it: ``lambda n: expected_peak_to_mean(n, vnodes=256)`` for any ring, or
-        ``lambda n: balance(JumpHash(n), law).peak_to_mean`` for the hot keys of a law.
+        ``lambda n: balance(JumpHash(n), law).peak_to_mean`` for the hot keys of a law. Below 1 where a cache in front
+        takes load away, as in `HotKeyRelief`: the mean is that of the whole load.
     workload : Workload or float
         Its peak load; or requests per second.
     capacity : float
@@ -127,17 +130,28 @@ def headroom(
 
 def _needed(name: str, peak: PeakToMean, even: float) -> tuple[float, float]:
     """Return the peak-to-mean at the fewest nodes that are enough, and these."""
+
+    def ratio(nodes: int) -> float:
+        value = float(peak(nodes) if callable(peak) else peak)
+        if not (isfinite(value) and value > 0):
+            raise ValueError(f"the peak-to-mean of {name} is {value} over {nodes} nodes: give a number above 0")
+        return value
+
     nodes = _whole(even)
-    while True:
-        ratio = float(peak(nodes) if callable(peak) else peak)
-        if not (isfinite(ratio) and ratio >= 1 - 1e-9):
-            raise ValueError(f"the peak-to-mean of {name} is {ratio} over {nodes} nodes: give a number of 1 or more")
-        enough = _whole(even * ratio)
-        if enough <= nodes or not callable(peak):
-            return ratio, max(enough, nodes)
-        if enough > MOST_NODES:
-            return ratio, np.inf
-        nodes = enough  # more nodes are less even: the least number that is enough for itself is approached from below
+    if not callable(peak):
+        return ratio(nodes), _whole(even * ratio(nodes))
+    if _whole(even * ratio(nodes)) <= nodes:  # a cache takes so much that fewer may do
+        fewer = 0
+        while nodes - fewer > 1:
+            middle = (fewer + nodes) // 2
+            fewer, nodes = (fewer, middle) if _whole(even * ratio(middle)) <= middle else (middle, nodes)
+        return ratio(nodes), nodes
+    # more nodes are less even: the fewest that are enough for themselves are approached from below
+    while (enough := _whole(even * ratio(nodes))) > nodes:
+        if enough > MOST_TIMES * even + 1:
+            return np.inf, np.inf
+        nodes = enough
+    return ratio(nodes), nodes
 
 
 def _whole(nodes: float) -> int:

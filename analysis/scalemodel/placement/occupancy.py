@@ -19,7 +19,6 @@ MOST_STEPS = 1e9
 
 _NEVER = 1e-14
 _SURELY = 1e-11
-_FEW = 8  # fewer bins than this: the characteristic function falls too slowly to leave out points
 
 
 def touched_law(keys: int, shares: ArrayLike) -> NDArray[np.float64]:
@@ -108,7 +107,9 @@ def fullest_law(balls: int, bins: int) -> tuple[int, NDArray[np.float64]]:
         middle = (below + most) // 2
         below, most = (below, middle) if scipy.special.bdtrc(middle, m, 1 / n) < _NEVER / n else (middle, most)
     size = n * most + 1
-    if n < _FEW and size * float(most - least + 1) > MOST_STEPS:
+    # beyond this angle the n-th power of a characteristic function with a jump of 0.4 sd in its law is nothing
+    angle = max(10 / np.sqrt(m), 0.4 / np.sqrt(mean) * 10 ** (20 / n))
+    if min(size / 2, size * angle / (2 * np.pi)) * 2 * (most - least + 1) > MOST_STEPS:
         raise ValueError(f"{m} balls in {n} bins are too many for the exact law: give fewer")
     densities = kernels.fullest(scipy.stats.poisson.pmf(np.arange(most + 1), mean), least, n, m, size)
     law = np.maximum.accumulate(np.clip(densities / scipy.stats.poisson.pmf(m, m), 0.0, 1.0))

@@ -246,6 +246,10 @@ class Tablets(Shown):
             return self.load("reads") + self.load("writes")
         return np.diff(self._sums[by][self.starts])
 
+    def used(self, limits: Limits) -> Floats:
+        """Return what each tablet needs of the limit that it is nearest to, or most beyond, ``float64[tablets]``."""
+        return kernels.usage(self._needs(limits), self.starts)[1]
+
     def over(self, limits: Limits) -> "HotTablets":
         """Return the tablets that are beyond their limits; after a `split`, only those that are a single key."""
         which, used = kernels.usage(self._needs(limits), self.starts)
@@ -526,8 +530,10 @@ class HotTablets(Shown):
         if not len(self):
             return f"All {self.tablets:,} tablets are within their limits"
         single = int((self.keys == 1).sum())
-        rest = f", {single} of them a single key that no split relieves" if single else ""
-        return f"{len(self)} of {self.tablets:,} tablets are beyond their limits{rest}"
+        which = "" if single == len(self) else f"{single} of them "
+        rest = f", {which}a single key that no split relieves" if single else ""
+        verb = "tablets is beyond its limits" if len(self) == 1 else "tablets are beyond their limits"
+        return f"{len(self)} of {self.tablets:,} {verb}{rest}"
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per hot tablet, the hottest first.
