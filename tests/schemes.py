@@ -9,6 +9,7 @@ import xxhash
 from reference import engines
 from reference import ketama as libmemcached
 from reference import maglev as tables
+from reference import partition_table as partitions
 from reference import placement as reference
 from reference.hashing import fnv1a_64, splitmix64
 
@@ -26,6 +27,7 @@ from scalemodel.placement import (
     Maglev,
     MementoHash,
     MultiProbe,
+    PartitionTable,
     Placement,
     PowerHash,
     Rendezvous,
@@ -59,6 +61,9 @@ class Scheme:
     """A lost node leaves the order of the others in every preference list."""
     lightest: float = 0.01
     """The least weight, beside others of up to 5, with which a node still gets keys."""
+
+    restores: bool = True
+    """A node that comes and leaves again leaves no trace."""
 
     def leaver(self, placement: Placement) -> str:
         """A node that may leave; one in the middle, if possible."""
@@ -162,6 +167,10 @@ def ketama_hashes(placement: Ketama, keys: Any, hashed: bool) -> list[int]:
     return [libmemcached.hash_of_key(text, placement.mode) << 32 for text in texts]
 
 
+def partition_table(placement: PartitionTable) -> Callable[[int], Iterator[int]]:
+    return lambda key: partitions.walk(key, placement.table.tolist(), len(placement.nodes))
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 STATEFUL = {"weighted": False, "steady_lists": False}
 
@@ -202,4 +211,11 @@ SCHEMES = {
     "anchor": Scheme(AnchorHash, stateful, **STATEFUL),
     "dx": Scheme(DxHash, stateful, **STATEFUL),
     "memento": Scheme(MementoHash, stateful, **STATEFUL),
+    "partition table": Scheme(
+        partial(PartitionTable, partitions=60, replicas=1),
+        partition_table,
+        monotone=False,
+        steady_lists=False,
+        restores=False,
+    ),
 }

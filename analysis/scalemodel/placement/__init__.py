@@ -37,6 +37,7 @@ from .movement import Movement, RebalanceTime, moved_ranges, moved_slots, moveme
 from .multi_probe import MultiProbe
 from .neighbours import Neighbours, expected_neighbours, neighbours, outage_rate
 from .occupancy import expected_fullest, expected_touched, fullest_law, touched_law
+from .partition_table import PartitionTable
 from .placement import Placement
 from .power import PowerHash
 from .rendezvous import Rendezvous
@@ -83,6 +84,7 @@ __all__ = [
     "Movement",
     "MultiProbe",
     "Neighbours",
+    "PartitionTable",
     "Placement",
     "PowerHash",
     "RebalanceTime",

@@ -143,8 +143,8 @@ class Placement(ABC):
         >>> restore(json.loads(json.dumps(ring.state()))) == ring
         True
         """
-        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
-        return {"format": STATE_FORMAT, "kind": type(self).__name__, "topology": self.topology.state(), **kept}
+        head = {"format": STATE_FORMAT, "kind": type(self).__name__, "topology": self.topology.state()}
+        return head | self._options()
 
     def ownership(self, replicas: int = 1, spread: str | None = None) -> NDArray[np.float64]:
         """Return the share of the key space that each node holds, ``float64[nodes]``; the sum is 1.
@@ -170,8 +170,11 @@ class Placement(ABC):
 
     def _with(self, topology: Topology | None = None, **changes: Any) -> Self:
         """Return the same scheme over another topology, or with other fields."""
-        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
-        return type(self)(topology or self.topology, **(kept | changes))
+        return type(self)(topology or self.topology, **(self._options() | changes))
+
+    def _options(self) -> dict[str, Any]:
+        """Return what the constructor takes besides the nodes, as plain values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "topology"}
 
     def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
         """Hash the key again and again, and keep the first `n` nodes of distinct domains."""
@@ -240,16 +243,21 @@ class Placement(ABC):
             )
 
     def _domains(self, n: int, spread: str | None) -> NDArray[np.int64]:
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"the number of replicas is {n!r}: give an integer of one or more")
-        level = spread or "node"
-        domains = self.topology.domains(level)
-        if n > (count := int(domains.max()) + 1):
-            raise ValueError(
-                f"{n} replicas need {n} different {level}s and there {'is' if count == 1 else 'are'} {count}: "
-                f"ask for at most {count}" + (", or spread them over a finer level" if spread else "")
-            )
-        return domains
+        return domains_for(self.topology, n, spread)
+
+
+def domains_for(topology: Topology, n: int, spread: str | None) -> NDArray[np.int64]:
+    """Return the domain of each node at the level `spread`, or the node itself, of which `n` replicas need as many."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"the number of replicas is {n!r}: give an integer of one or more")
+    level = spread or "node"
+    domains = topology.domains(level)
+    if n > (count := int(domains.max()) + 1):
+        raise ValueError(
+            f"{n} replicas need {n} different {level}s and there {'is' if count == 1 else 'are'} {count}: "
+            f"ask for at most {count}" + (", or spread them over a finer level" if spread else "")
+        )
+    return domains
 
 
 def common_cells(a: Placement, b: Placement) -> tuple[NDArray[np.uint64], NDArray[np.float64]] | None:

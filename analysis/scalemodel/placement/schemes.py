@@ -16,6 +16,7 @@ from .ketama import Ketama
 from .maglev import Maglev
 from .memento import MementoHash
 from .multi_probe import MultiProbe
+from .partition_table import PartitionTable
 from .placement import STATE_FORMAT, Nodes, Placement
 from .power import PowerHash
 from .rendezvous import Rendezvous
@@ -37,6 +38,7 @@ SCHEMES: dict[str, type[Placement]] = {
     "maglev": Maglev,
     "multiprobe": MultiProbe,
     "bounded": BoundedLoad,
+    "table": PartitionTable,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
 
