@@ -321,9 +321,11 @@ def random_rows(
     is longer than a column, none comes into a row twice (McNaughton's wrap-around rule, 1959). Then each part is
     exchanged with another at random, as far as the domains allow.
     """
-    shuffled = generator.permutation(domains.max() + 1)[np.repeat(domains, counts)]
-    parts = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    line = parts[np.lexsort((generator.random(len(parts)), shuffled))]
+    place = generator.permutation(domains.max() + 1)[domains]
+    order = np.argsort(place, kind="stable")
+    line = np.repeat(order.astype(np.int32), counts[order])
+    for stretch in np.split(line, np.cumsum(np.bincount(place, counts).astype(np.int64))[:-1]):
+        generator.shuffle(stretch)
     table = np.ascontiguousarray(line.reshape(copies, rows).T)
     kernels.mix(table, domains, generator.integers(0, table.size, table.size))
     return table
