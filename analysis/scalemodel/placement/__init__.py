@@ -17,6 +17,8 @@ from .binomial import BinomialHash
 from .bounded_load import BoundedAssignment, BoundedLoad
 from .choices import Dispatch, DispatchQueue, choices_queue_tail, choices_tail, dispatch, dispatch_queue
 from .compare import Comparison, compare
+from .crush import Crush
+from .crush_map import CrushMap
 from .dx import DxHash
 from .fan_out import FanOut, JoinCost, join_cost, traced_fan_out, transaction_fan_out
 from .flip import FlipHash
@@ -65,6 +67,8 @@ __all__ = [
     "BoundedAssignment",
     "BoundedLoad",
     "Comparison",
+    "Crush",
+    "CrushMap",
     "Dispatch",
     "DispatchQueue",
     "DxHash",

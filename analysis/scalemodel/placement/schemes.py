@@ -8,6 +8,7 @@ from ..topology import Topology, nearest
 from .anchor import AnchorHash
 from .binomial import BinomialHash
 from .bounded_load import BoundedLoad
+from .crush import Crush
 from .dx import DxHash
 from .flip import FlipHash
 from .jump import JumpHash
@@ -39,6 +40,7 @@ SCHEMES: dict[str, type[Placement]] = {
     "multiprobe": MultiProbe,
     "bounded": BoundedLoad,
     "table": PartitionTable,
+    "crush": Crush,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
 
