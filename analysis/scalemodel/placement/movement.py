@@ -100,14 +100,16 @@ class Movement(Shown):
         return ax
 
     def plot_matrix(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the matrix of a movement: which share of all keys goes from each node (row) to each other (column)."""
+        """Draw the matrix of a movement: which share of all keys goes from each node (row) to each other (column).
+
+        Colours are on a logarithmic scale; where nothing moves the field is white.
+        """
+        from matplotlib.colors import LogNorm
+
         ax = axes(ax)
-        moved = 100 * self.matrix
-        for i, source in enumerate(self.sources):
-            for j, target in enumerate(self.destinations):
-                if source == target:
-                    moved[i, j] = np.nan  # what stays is no movement
-        mesh = ax.pcolormesh(moved, cmap="viridis", vmin=0)
+        stays = np.equal.outer(self.sources, self.destinations)
+        moved = np.ma.masked_where(stays | (self.matrix <= 0), 100 * self.matrix)
+        mesh = ax.pcolormesh(moved, cmap="viridis", norm=LogNorm())
         ax.set_xticks(np.arange(len(self.destinations)) + 0.5, self.destinations, rotation=90)
         ax.set_yticks(np.arange(len(self.sources)) + 0.5, self.sources)
         ax.invert_yaxis()
