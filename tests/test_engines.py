@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import engines
-from reference import placement as reference
 
 from scalemodel.placement import (
     AnchorHash,
@@ -432,7 +431,3 @@ def test_twins_know_javas_random():
     assert [random.next(32) for _ in range(3)] == [2**32 - 1170105035, 234785527, 2**32 - 1360544799]
     random = engines.JavaRandom(42)
     assert [random.next_int(10) for _ in range(5)] == [0, 3, 8, 4, 0]
-
-
-def test_jump_twin_is_the_first():
-    assert engines.jump is reference.jump
