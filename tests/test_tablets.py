@@ -158,6 +158,18 @@ def test_a_hot_key_in_the_middle_of_its_tablet_is_peeled_out():
     assert frame.iloc[0].tolist() == [1, 50, 1, "reads", 10.0, 10]
 
 
+def test_a_tablet_that_just_fills_its_limit_is_within_it():
+    even = Tablets(range(8), 1.0, order="key")
+    for at in ("half", "fewest"):
+        assert even.split(Limits(reads=4), at).starts.tolist() == [0, 4, 8]
+        assert len(even.split(Limits(reads=8), at)) == 1
+    hashed = Tablets(range(8), 1.0)
+    assert len(hashed.split(Limits(reads=8), "middle")) == len(hashed.split(Limits(reads=8), "all")) == 1
+    assert len(even.even(8).merge(Limits(reads=4), below=1.0)) == 2
+    assert len(even.even(8).merge(Limits(reads=3.999), below=1.0)) == 3
+    assert not len(even.over(Limits(reads=8)))
+
+
 def test_tablets_of_the_last_and_first_hash_can_be_cut_until_one_hash_is_left():
     edges = np.array([0, 1, 2**64 - 2, 2**64 - 1], np.uint64)
     whole = Tablets(range(4), [10, 10, 10, 10])
