@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import tablets as reference
 
@@ -63,6 +63,7 @@ def pairs(tablets):
 
 @quick
 @given(needs, limits_of_both)
+@example([(1, 0), (3, 0), (1, 0)], (4, 1))  # two cuts as near to half
 def test_halving_is_the_twins(keys, pair):
     assert pairs(made(keys).split(limits(pair))) == reference.halve(keys, 0, len(keys), pair)
 
