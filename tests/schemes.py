@@ -86,7 +86,7 @@ def jump(placement: JumpHash) -> Callable[[int], Iterator[int]]:
 
 
 def maglev(placement: Maglev) -> Callable[[int], Iterator[int]]:
-    chosen = placement.table_size, placement.topology.weights, placement.scheme, placement.seed
+    chosen = placement.table_size, placement.topology.shares.tolist(), placement.scheme, placement.seed
     table = tables.maglev_table(placement.nodes, *chosen)
     return lambda key: tables.slots(key, table)
 

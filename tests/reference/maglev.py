@@ -59,19 +59,18 @@ def maglev_order(name: str, size: int, scheme: str, seed: int = 0) -> list[int]:
 
 
 def maglev_table(
-    names: Sequence[str], size: int, weights: Sequence[float] | None = None, scheme: str = "envoy", seed: int = 0
+    names: Sequence[str], size: int, shares: Sequence[float], scheme: str = "envoy", seed: int = 0
 ) -> list[int]:
-    """Pseudocode 1 of the Maglev paper; of unequal weights, as Envoy has it, a node sits out turns."""
+    """Pseudocode 1 of the Maglev paper; of unequal shares, as Envoy has it, a node sits out turns."""
     orders = [iter(maglev_order(name, size, scheme, seed)) for name in names]
-    share = [weight / sum(weights) for weight in weights] if weights else [1.0] * len(names)
     goal = [0.0] * len(names)
     table = [-1] * size
     turn = 1
     while True:
         for node in range(len(names)):
-            if turn * share[node] < goal[node]:
+            if turn * shares[node] < goal[node]:
                 continue
-            goal[node] += max(share)
+            goal[node] += max(shares)
             table[next(slot for slot in orders[node] if table[slot] < 0)] = node
             if -1 not in table:
                 return table
