@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import xxhash
+from reference import copysets as sets
 from reference import engines
 from reference import ketama as libmemcached
 from reference import maglev as tables
@@ -18,6 +19,7 @@ from scalemodel.placement import (
     AnchorHash,
     BinomialHash,
     BoundedLoad,
+    Copysets,
     DxHash,
     FlipHash,
     HashRing,
@@ -171,6 +173,11 @@ def partition_table(placement: PartitionTable) -> Callable[[int], Iterator[int]]
     return lambda key: partitions.walk(key, placement.table.tolist(), len(placement.nodes))
 
 
+def copysets(placement: Copysets) -> Callable[[int], Iterator[int]]:
+    rows, _ = placement._grouped
+    return lambda key: sets.walk(key, rows.tolist(), len(placement.nodes))
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 STATEFUL = {"weighted": False, "steady_lists": False}
 
@@ -218,4 +225,5 @@ SCHEMES = {
         steady_lists=False,
         restores=False,
     ),
+    "copysets": Scheme(partial(Copysets, replicas=1), copysets, weighted=False, monotone=False, steady_lists=False),
 }

@@ -1,11 +1,25 @@
 """Who shares data with whom, and the chance to lose a quorum."""
 
-from itertools import combinations
+import math
+from importlib import import_module
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import copysets as reference
 
-from scalemodel.placement import HashRing, Rendezvous, Topology, expected_neighbours, neighbours, outage_rate
+from scalemodel.placement import (
+    Copysets,
+    HashRing,
+    Neighbours,
+    PartitionTable,
+    Rendezvous,
+    Topology,
+    expected_neighbours,
+    neighbours,
+    outage_rate,
+)
 from scalemodel.streams import random_keys
 from scalemodel.units import years
 
@@ -14,9 +28,27 @@ def lost_by_hand(placement, replicas, failed, needed):
     """Try every set of failed nodes against every key, with Python sets."""
     keys = np.concatenate([placement.points, random_keys(2000)])
     sets = {frozenset(row) for row in placement.replicas(keys, replicas, hashed=True).tolist()}
-    tries = list(combinations(range(len(placement.nodes)), failed))
-    bad = sum(any(len(s - set(down)) < needed for s in sets) for down in tries)
-    return bad / len(tries)
+    return float(reference.loss_by_hand(len(placement.nodes), sets, failed, replicas - needed + 1))
+
+
+@st.composite
+def set_systems(draw):
+    """Up to nine nodes and sets of one size over them, which need not hang together."""
+    nodes, size = draw(st.integers(3, 9)), draw(st.integers(1, 3))
+    one = st.lists(st.integers(0, nodes - 1), min_size=size, max_size=size, unique=True).map(sorted)
+    sets = np.unique(draw(st.lists(one, min_size=1, max_size=12)), axis=0).astype(np.int32)
+    names = tuple(f"n{i}" for i in range(nodes))
+    return Neighbours(names, sets, np.full(len(sets), 1 / len(sets)), True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(set_systems(), st.data())
+def test_quorum_loss_of_any_sets_by_hand(shared, data):
+    failed = data.draw(st.integers(0, len(shared.nodes)))
+    needed = data.draw(st.integers(1, shared.sets.shape[1]))
+    fatal = shared.sets.shape[1] - needed + 1
+    expected = reference.loss_by_hand(len(shared.nodes), shared.sets.tolist(), failed, fatal)
+    assert shared.quorum_loss(failed, needed) == (pytest.approx(float(expected)), 0)
 
 
 @pytest.mark.parametrize(("failed", "needed"), [(1, 3), (2, 2), (3, 2), (3, 1), (4, 2), (2, 3)])
@@ -27,14 +59,55 @@ def test_quorum_loss_by_hand(failed, needed):
     assert probability == pytest.approx(lost_by_hand(ring, 3, failed, needed))
 
 
-def test_many_nodes_are_sampled_with_an_error():
-    ring = HashRing(60, vnodes=4)
-    shared = neighbours(ring, 3)
-    exact, _ = shared.quorum_loss(2)
-    sampled, error = shared.quorum_loss(4)
-    assert exact == pytest.approx(shared.counts.sum() / 60 / 59)
-    assert 0 < error < 0.01
-    assert sampled > exact
+def test_pairs_of_many_nodes_are_counted_by_who_is_next_to_whom():
+    shared = neighbours(HashRing(300, vnodes=4), 3)
+    assert shared.quorum_loss(2) == (pytest.approx(shared.counts.sum() / 300 / 299), 0)
+    assert shared.quorum_loss(3, needed=1) == (pytest.approx(len(shared.sets) / math.comb(300, 3)), 0)
+
+
+def test_too_many_failures_are_sampled_with_an_error(monkeypatch):
+    shared = neighbours(HashRing(60, vnodes=4), 3)
+    exact, none = shared.quorum_loss(4, needed=1)
+    monkeypatch.setattr(import_module("scalemodel.placement.neighbours"), "MOST_STEPS", 1000)
+    sampled, error = shared.quorum_loss(4, needed=1)
+    assert none == 0
+    assert 0 < error < 0.002
+    assert abs(sampled - exact) < 4 * error
+    assert shared.quorum_loss(4, 1, seed=1) != (sampled, error)
+    assert shared.quorum_loss(4, 1) == (sampled, error)
+
+
+def test_groups_of_their_own_fail_apart():
+    # 1000 nodes in groups of four, of which each must keep two: no enumeration could try 20 failures
+    groups = np.arange(1000, dtype=np.int32).reshape(-1, 4)
+    shared = Neighbours(tuple(f"n{i}" for i in range(1000)), groups, np.full(250, 1 / 250), True)
+    ways = [1]
+    for _ in range(250):
+        ways = np.convolve(np.array(ways, object), np.array([1, 4, 6], object))[:21]
+    assert shared.quorum_loss(20, needed=2) == (pytest.approx(1 - ways[20] / math.comb(1000, 20)), 0)
+
+
+def test_tables_and_copysets_show_all_their_sets():
+    table = PartitionTable(Topology.grid(4, zones=3), 64, spread="zone")
+    shared = neighbours(table, 3, spread="zone")
+    assert shared.exact
+    assert {tuple(row) for row in shared.sets.tolist()} == {tuple(sorted(row)) for row in table.table.tolist()}
+    copysets = Copysets(30, scatter_width=6)
+    assert neighbours(copysets, 3).exact
+    assert np.array_equal(neighbours(copysets, 3).sets, copysets.sets)
+
+
+def test_rows_too_wide_for_one_number_are_told_apart():
+    shared = neighbours(HashRing(200, vnodes=1), 9)
+    assert len(shared.sets) == 200
+    assert shared.shares.sum() == pytest.approx(1)
+    assert (np.diff(shared.sets, axis=1) > 0).all()
+
+
+def test_netflixs_96_nodes_with_256_vnodes_share_with_all_of_the_other_racks():
+    shared = neighbours(HashRing(Topology.grid(32, zones=3), vnodes=256), 3, spread="zone")
+    assert (shared.counts == 64).all()
+    assert shared.quorum_loss(2) == (pytest.approx(64 / 95), 0)
 
 
 def test_every_set_is_found_and_shares_sum_to_one():
@@ -80,7 +153,9 @@ def test_random_rings_have_the_expected_neighbours():
     ("call", "says"),
     [
         (lambda: neighbours(HashRing(3), 3).quorum_loss(4), "failed is 4"),
+        (lambda: neighbours(HashRing(3), 3).quorum_loss(1.5), r"failed is 1\.5"),
         (lambda: neighbours(HashRing(3), 3).quorum_loss(1, 4), "needed is 4"),
+        (lambda: neighbours(HashRing(3), 3).quorum_loss(1, 0), "needed is 0"),
         (lambda: neighbours(HashRing(3), 4), "4 replicas need 4 different nodes"),
         (lambda: expected_neighbours(0, 1, 3), "candidates"),
         (lambda: outage_rate(10, -1.0, 1, 1), "failure_rate is -1"),

@@ -17,6 +17,7 @@ from .binomial import BinomialHash
 from .bounded_load import BoundedAssignment, BoundedLoad
 from .choices import Dispatch, DispatchQueue, choices_queue_tail, choices_tail, dispatch, dispatch_queue
 from .compare import Comparison, compare
+from .copysets import Copysets
 from .crush import Crush
 from .crush_map import CrushMap
 from .dx import DxHash
@@ -67,6 +68,7 @@ __all__ = [
     "BoundedAssignment",
     "BoundedLoad",
     "Comparison",
+    "Copysets",
     "Crush",
     "CrushMap",
     "Dispatch",

@@ -2,25 +2,29 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..display import Shown, axes
-from ..streams import random_keys, stream
+from ..streams import chunks, random_keys, stream
+from ._kernels import neighbours as kernels
 from .placement import SAMPLE, Placement, common_cells
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-MOST_SETS = 2_000_000
-"""Sets of failed nodes that are tried one by one; beyond, a sample of as many trials stands for them."""
+MOST_STEPS = 10**8
+"""Steps of an exact count of failures; if it takes more, a sample of `TRIALS` stands for them."""
 
-TRIALS = 20_000
+TRIALS = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,28 +105,54 @@ class Neighbours(Shown):
         """
         n, replicas = len(self.nodes), self.sets.shape[1]
         needed = replicas // 2 + 1 if needed is None else needed
-        if not 0 <= failed <= n:
+        if not 0 <= failed <= n or failed != int(failed):
             raise ValueError(f"failed is {failed}: give a number of nodes from 0 to {n}")
-        if not 1 <= needed <= replicas:
+        if not 1 <= needed <= replicas or needed != int(needed):
             raise ValueError(f"needed is {needed}: give a number of replicas from 1 to {replicas}")
         fatal = replicas - needed + 1  # so many of a set down: the key has no quorum
         if failed < fatal:
             return 0.0, 0.0
-        tries = math.comb(n, failed)
-        if fatal == 2 and failed == 2:  # pairs are the common question, and there is a shorter way to count them
-            return float(self.counts.sum() / 2 / tries), 0.0
-        if tries * len(self.sets) <= MOST_SETS * 10:
-            lost = sum(self._lost(np.array(down), fatal) for down in combinations(range(n), failed))
-            return lost / tries, 0.0
-        generator = stream(seed)
-        lost = sum(self._lost(generator.choice(n, failed, replace=False), fatal) for _ in range(TRIALS))
+        if failed == fatal:  # only the nodes of some set do it
+            within = [self.sets[:, list(those)] for those in combinations(range(replicas), fatal)]
+            return len(_distinct(np.concatenate(within), n)[0]) / math.comb(n, failed), 0.0
+        harmless = self._harmless(failed, fatal)
+        if harmless is not None:
+            return float(1 - Fraction(harmless, math.comb(n, failed))), 0.0
+        begins, sets_of = _sets_of(self.sets, n)
+        lost = 0
+        for chunk, part in chunks(TRIALS):
+            uniforms = stream(seed, chunk).random((part.stop - part.start, failed))
+            lost += kernels.lost(begins, sets_of, len(self.sets), fatal, uniforms)
         share = lost / TRIALS
         return share, math.sqrt(max(share * (1 - share), 1 / TRIALS) / TRIALS)
 
-    def _lost(self, down: NDArray[np.int64], fatal: int) -> bool:
-        is_down = np.zeros(len(self.nodes), bool)
-        is_down[down] = True
-        return bool((is_down[self.sets].sum(axis=1) >= fatal).any())
+    def _harmless(self, failed: int, fatal: int) -> int | None:
+        """Count the ways to fail that leave every set a quorum, or return None if that takes too long.
+
+        Sets that share no node, not even by way of others, fail independently but for their number: the ways of each
+        such component, by how many fail, are multiplied as polynomials. Components of one shape are counted once.
+        """
+        n, replicas = len(self.nodes), self.sets.shape[1]
+        row = np.repeat(self.sets[:, 0], replicas)
+        count, of_node = connected_components(coo_array((np.ones(len(row)), (row, self.sets.ravel())), (n, n)), False)
+        of_set = of_node[self.sets[:, 0]]
+        by_node, by_set = np.argsort(of_node, kind="stable"), np.argsort(of_set, kind="stable")
+        number = np.empty(n, np.int32)  # of each node in its component
+        sizes, set_counts = np.bincount(of_node), np.bincount(of_set, minlength=count)
+        number[by_node] = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        known: dict[tuple[int, bytes], list[int]] = {}
+        ways, budget = [1], MOST_STEPS
+        for size, sets in zip(sizes, np.split(number[self.sets[by_set]], np.cumsum(set_counts)[:-1]), strict=True):
+            shape = int(size), np.unique(sets, axis=0).tobytes()
+            if shape not in known:
+                begins, sets_of = _sets_of(sets, int(size))
+                found, spent = kernels.harmless(begins, sets_of, len(sets), fatal, min(failed, int(size)), budget)
+                budget -= spent
+                if budget < 0:
+                    return None
+                known[shape] = found.tolist()
+            ways = _product(ways, known[shape], failed)
+        return ways[failed] if len(ways) > failed else 0
 
 
 def neighbours(placement: Placement, replicas: int, *, spread: str | None = None) -> Neighbours:
@@ -139,8 +169,33 @@ def neighbours(placement: Placement, replicas: int, *, spread: str | None = None
     cells = common_cells(placement, placement)
     keys, weights = cells or (random_keys(SAMPLE), np.full(SAMPLE, 1 / SAMPLE))
     lists = np.sort(placement.replicas(keys, replicas, spread, hashed=True), axis=1)
-    sets, which = np.unique(lists, axis=0, return_inverse=True)
-    return Neighbours(placement.nodes, sets, np.bincount(which.ravel(), weights).astype(np.float64), cells is not None)
+    sets, which = _distinct(lists, len(placement.nodes))
+    return Neighbours(placement.nodes, sets, np.bincount(which, weights).astype(np.float64), cells is not None)
+
+
+def _distinct(rows: NDArray[np.int32], n: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the distinct rows of numbers below `n`, in order, and which of them each row is."""
+    if n ** rows.shape[1] >= 2**63:
+        found, which = np.unique(rows, axis=0, return_inverse=True)
+        return found, which.ravel()
+    powers = n ** np.arange(rows.shape[1])[::-1]  # a row as one number
+    numbers, which = np.unique(rows @ powers, return_inverse=True)
+    return (numbers[:, None] // powers % n).astype(np.int32), which
+
+
+def _sets_of(sets: NDArray[np.int32], nodes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the sets of each node begin, and the numbers of the sets, node after node."""
+    begins = np.concatenate([[0], np.cumsum(np.bincount(sets.ravel(), minlength=nodes))])
+    return begins, np.argsort(sets.ravel(), kind="stable") // sets.shape[1]
+
+
+def _product(a: list[int], b: list[int], degree: int) -> list[int]:
+    """Multiply polynomials, without the powers above `degree`."""
+    product = [0] * min(len(a) + len(b) - 1, degree + 1)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b[: len(product) - i]):
+            product[i + j] += x * y
+    return product
 
 
 def expected_neighbours(candidates: int, vnodes: int, replicas: int) -> float:

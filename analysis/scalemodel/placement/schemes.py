@@ -8,6 +8,7 @@ from ..topology import Topology, nearest
 from .anchor import AnchorHash
 from .binomial import BinomialHash
 from .bounded_load import BoundedLoad
+from .copysets import Copysets
 from .crush import Crush
 from .dx import DxHash
 from .flip import FlipHash
@@ -41,6 +42,7 @@ SCHEMES: dict[str, type[Placement]] = {
     "bounded": BoundedLoad,
     "table": PartitionTable,
     "crush": Crush,
+    "copysets": Copysets,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
 
