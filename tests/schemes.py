@@ -7,7 +7,7 @@ from typing import Any
 
 import xxhash
 from reference import copysets as sets
-from reference import engines
+from reference import crush, engines
 from reference import ketama as libmemcached
 from reference import maglev as tables
 from reference import partition_table as partitions
@@ -20,6 +20,7 @@ from scalemodel.placement import (
     BinomialHash,
     BoundedLoad,
     Copysets,
+    Crush,
     DxHash,
     FlipHash,
     HashRing,
@@ -178,6 +179,23 @@ def copysets(placement: Copysets) -> Callable[[int], Iterator[int]]:
     return lambda key: sets.walk(key, rows.tolist(), len(placement.nodes))
 
 
+def crush_tries(placement: Crush) -> Callable[[int], Iterator[int]]:
+    buckets, ids, types = placement.map.buckets, placement.map._ids, placement.map.types
+    position = {number: at for at, (_, _, number) in enumerate(placement.ids[: len(placement.nodes)])}
+    tree = crush.Map(
+        {bucket.id: [(ids[name], weight) for name, weight in bucket.items] for bucket in buckets},
+        {bucket.id: types.index(bucket.type) for bucket in buckets},
+    )
+
+    def walk(key: int) -> Iterator[int]:
+        x = key % 2**32
+        if placement.pg_num:
+            x = crush.rjenkins1(crush.stable_mod(x, placement.pg_num), placement.seed)
+        return (position[device] for device in crush.devices_of_tries(tree, x, buckets[-1].id))
+
+    return walk
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 STATEFUL = {"weighted": False, "steady_lists": False}
 
@@ -210,6 +228,8 @@ SCHEMES = {
     "bounded load of buraksezer": Scheme(  # FNV-1a puts names that differ at their end beside each other: uneven
         partial(BoundedLoad, variant="buraksezer", **SMALL), bounded, lists=bounded_lists, grain=0.15, **TABLE
     ),
+    "crush": Scheme(partial(Crush, choose_total_tries=10**6), crush_tries, grain=2e-4, **TABLE),
+    "crush of a pool": Scheme(partial(Crush, choose_total_tries=10**6, pg_num=100), crush_tries, **TABLE),
     "jump back": Scheme(JumpBackHash, jumpback, **BUCKETS),
     "jump back by xorshift": Scheme(partial(JumpBackHash, variant="xorshift_l7r9"), jumpback, **BUCKETS),
     "flip": Scheme(FlipHash, engine(engines.flip), **BUCKETS),

@@ -38,6 +38,14 @@ def rjenkins1(*words: int) -> int:
     return h
 
 
+def stable_mod(x: int, groups: int) -> int:
+    """Return the placement group of a hash: as many last bits as name all groups, or one fewer."""
+    power = 1
+    while power < groups:
+        power *= 2
+    return x % power if x % power < groups else x % (power // 2)
+
+
 @dataclass(frozen=True)
 class Map:
     """Items of each bucket as (id, weight in 1/65536), types of buckets, and what devices accept, in 1/65536."""
@@ -78,7 +86,7 @@ def descend(crush: Map, x: int, r: int, item: int, kind: int) -> int | str:
     return below if crush.kind(below) == kind else descend(crush, x, r, below, kind)
 
 
-def nodes_of_tries(crush: Map, x: int, root: int) -> Iterator[int]:
+def devices_of_tries(crush: Map, x: int, root: int) -> Iterator[int]:
     """Yield the device that each try finds, from the first."""
     r = 0
     while True:

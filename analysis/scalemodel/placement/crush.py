@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count, pairwise
 from typing import Any, Self
 
@@ -95,6 +95,8 @@ class Crush(Placement):
             _check_whole("pg_num", pg_num, 2**31)
         _check_whole("choose_total_tries", choose_total_tries, 2**31)
         chosen = tuple(level for level in HIERARCHY if level in topology.places) if levels is None else tuple(levels)
+        for level in chosen:
+            topology.count(level)  # an unknown one is an error
         for outer, inner in pairwise(chosen):
             _check_nesting(topology, outer, inner)
         kept = {str(node): float(share) for node, share in reweights}
@@ -241,6 +243,8 @@ class Crush(Placement):
     def _exact_ownership(
         self, replicas: int, domains: NDArray[np.int64], spread: str | None
     ) -> NDArray[np.float64] | None:
+        if replicas == len(self.nodes):  # all of them hold every key
+            return np.full(replicas, 1 / replicas)
         if self.pg_num is None and replicas == 1 and not self.reweights:
             return self._chances
         return super()._exact_ownership(replicas, domains, spread)
@@ -252,7 +256,8 @@ class Crush(Placement):
         for bucket in reversed(self.map.buckets):
             if len({weight for _, weight in bucket.items}) > MOST_WEIGHTS:
                 return None
-            for (name, _), share in zip(bucket.items, straw_chances([w for _, w in bucket.items]), strict=True):
+            shares = straw_chances(tuple(weight for _, weight in bucket.items))
+            for (name, _), share in zip(bucket.items, shares, strict=True):
                 chance[self.map._ids[name]] = chance[bucket.id] * share
         return np.array([chance[id_] for level, _, id_ in self.ids if level == "node"])
 
@@ -274,7 +279,8 @@ def stable_mod(hashes: NDArray[np.uint64], pg_num: int) -> NDArray[np.uint64]:
     return np.where(group < np.uint64(pg_num), group, group & np.uint64(2**bits // 2 - 1 if bits else 0))
 
 
-def straw_chances(weights: Sequence[int]) -> NDArray[np.float64]:
+@cache
+def straw_chances(weights: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the chance of each item of a straw2 bucket, given independent and uniform 16-bit hashes.
 
     Close to the weights' shares: as draws are coarse, an early item gains from ties, by 0.03 % among 10 items and by
@@ -282,7 +288,7 @@ def straw_chances(weights: Sequence[int]) -> NDArray[np.float64]:
     """
     lengths = {weight: np.sort(np.floor(draws() / weight)) for weight in set(weights)}
     of_all = len(draws())
-    left = {weight: list(weights).count(weight) for weight in lengths}
+    left = {weight: weights.count(weight) for weight in lengths}
 
     def beaten(rival: int, by: int, side: Any) -> NDArray[np.float64]:
         with np.errstate(divide="ignore"):

@@ -116,14 +116,14 @@ def descend(x, r, item, kind, buckets, items, per_weight, draws, words):
             return ASTRAY
 
 
-@kernel
+@inlined
 def is_out(x, device, devices):
     """Tell whether a device that has been reweighted turns this input down."""
     accepts = devices[device, 0]
     return accepts < 0x10000 and np.int64(hash2(x, device) & U32(0xFFFF)) >= accepts
 
 
-@kernel
+@inlined
 def is_taken(item, chosen, start, stop, devices):
     """Tell whether an item, or a device of the same number, has been chosen already."""
     number = devices[item, 1] if item >= 0 else item
@@ -134,7 +134,7 @@ def is_taken(item, chosen, start, stop, devices):
     return False
 
 
-@kernel
+@inlined
 def find_leaf(x, first, step, tries, item, start, stop, leaves, buckets, items, per_weight, draws, devices, words):
     """Look for a device below an item, unlike those from `start` to `stop`."""
     for turn in range(tries):
@@ -146,7 +146,7 @@ def find_leaf(x, first, step, tries, item, start, stop, leaves, buckets, items, 
     return NONE
 
 
-@kernel
+@inlined
 def firstn(
     x, item, wanted, kind, to_leaf, start, chosen, leaves, limits, buckets, items, per_weight, draws, devices, words
 ):
@@ -198,7 +198,7 @@ def firstn(
     return stop
 
 
-@kernel
+@inlined
 def indep(
     x, item, wanted, kind, to_leaf, start, chosen, leaves, limits, buckets, items, per_weight, draws, devices, words
 ):
