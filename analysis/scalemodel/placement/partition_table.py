@@ -152,7 +152,7 @@ class PartitionTable(Placement):
         --------
         >>> table = PartitionTable(4, 1000).reweight("n0", 0.5)
         >>> table.counts.tolist()
-        [428, 857, 857, 858]
+        [429, 857, 857, 857]
         """
         at = self.topology.index(node)
         return self.rebalance(
