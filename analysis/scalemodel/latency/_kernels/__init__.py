@@ -1,0 +1,1 @@
+"""Compiled inner loops of latencies: arrays in, arrays out, no checks."""
