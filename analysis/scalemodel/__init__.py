@@ -7,12 +7,13 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, display, hashing, placement, plan, streams, sweep, topology, units, workload
+    from . import datasets, display, hashing, latency, placement, plan, streams, sweep, topology, units, workload
 
 __all__ = [
     "datasets",
     "display",
     "hashing",
+    "latency",
     "placement",
     "plan",
     "streams",

@@ -294,6 +294,77 @@ def union(times: Iterable[Floats]) -> Floats:
     return merged[np.concatenate([[True], np.diff(merged) > 4e-16 * merged[1:]])] if len(merged) else merged
 
 
+class Delegating(Latency):
+    """A latency whose law is that of another; it adds what else is known."""
+
+    @property
+    @abstractmethod
+    def _law(self) -> Latency:
+        """The law itself."""
+
+    def mean(self) -> float:
+        """Mean in seconds."""
+        return self._law.mean()
+
+    def var(self) -> float:
+        """Variance in seconds squared."""
+        return self._law.var()
+
+    @property
+    def atoms(self) -> tuple[Floats, Floats]:
+        """The times of positive probability, in seconds, and their probabilities."""
+        return self._law.atoms
+
+    def _tails(self, t: Floats, left: bool = False) -> tuple[Floats, Floats]:
+        return self._law._tails(t, left)
+
+    def _given(self, t: Floats, values: Values, left: bool = False) -> tuple[Floats, Floats]:
+        return self._law._given(t, values, left)
+
+    def _pdf(self, t: Floats) -> Floats:
+        return self._law._pdf(t)
+
+    def _quantile(self, p: Floats, q: Floats) -> Floats:
+        return self._law._quantile(p, q)
+
+    def _features(self, values: Values) -> Floats:
+        return self._law._features(values)
+
+    def _breaks(self, variable: "Variable", t: Floats, values: Values) -> Floats:
+        return self._law._breaks(variable, t, values)
+
+    def _additive(self, variable: "Variable") -> bool:
+        return self._law._additive(variable)
+
+    @property
+    def _table(self) -> "Tabulated":
+        return self._law._table
+
+    @property
+    def _knots(self) -> Floats:
+        return self._law._knots
+
+    @property
+    def _jumps(self) -> Floats:
+        return self._law._jumps
+
+    @property
+    def _spread(self) -> float:
+        return self._law._spread
+
+    @property
+    def _rough(self) -> bool:
+        return self._law._rough
+
+    @property
+    def _rows(self) -> Floats | None:
+        return self._law._rows
+
+    @property
+    def _variables(self) -> frozenset["Variable"]:
+        return self._law._variables
+
+
 def invert(law: Latency, p: Floats, q: Floats) -> Floats:
     """Return quantiles of any law: find the stretch between its special times, then the root in it."""
     knots = law._knots

@@ -9,17 +9,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from ..workload import _check
-from .base import Floats, Latency, Values, latencies, stacked
-
-if TYPE_CHECKING:
-    from .table import Tabulated
+from .base import Delegating, Floats, Latency, Values, latencies, stacked
 
 _GAUSS, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(12)
 _AT_ONCE = 2**21  # numbers in a block of an integration
@@ -34,33 +30,25 @@ class Variable:
 
 
 @dataclass(frozen=True, eq=False)
-class Shared(Variable, Latency):
+class Shared(Variable, Delegating):
     """A latency that has one value wherever it occurs in an expression; `shared` makes one."""
 
     part: Latency
 
-    def _tails(self, t: Floats, left: bool = False) -> tuple[Floats, Floats]:
-        return self.part._tails(t, left)
+    @property
+    def description(self) -> str:
+        """The law in a few words."""
+        return f"shared {self.part.description}"
+
+    @property
+    def _law(self) -> Latency:
+        return self.part
 
     def _given(self, t: Floats, values: Values, left: bool = False) -> tuple[Floats, Floats]:
         if self not in values:
             return self._tails(t, left)
-        there = values[self] < t if left else values[self] <= t
-        return there.astype(np.float64), 1.0 - there
-
-    def _pdf(self, t: Floats) -> Floats:
-        return self.part._pdf(t)
-
-    def _quantile(self, p: Floats, q: Floats) -> Floats:
-        return self.part._quantile(p, q)
-
-    def mean(self) -> float:
-        """Mean in seconds."""
-        return self.part.mean()
-
-    def var(self) -> float:
-        """Variance in seconds squared."""
-        return self.part.var()
+        there = (values[self] < t if left else values[self] <= t).astype(np.float64)
+        return there, 1.0 - there
 
     def _values(self, breaks: Floats) -> tuple[Floats, Floats]:
         return between(self.part, breaks)
@@ -75,20 +63,8 @@ class Shared(Variable, Latency):
         return False
 
     @property
-    def _table(self) -> "Tabulated":  # type: ignore[override]
-        return self.part._table
-
-    @property
-    def _knots(self) -> Floats:
-        return self.part._knots
-
-    @property
-    def _jumps(self) -> Floats:
-        return self.part._jumps
-
-    @property
-    def _spread(self) -> float:
-        return self.part._spread
+    def _rows(self) -> None:
+        return None
 
     @cached_property
     def _variables(self) -> frozenset[Variable]:
@@ -114,15 +90,21 @@ _FARTHEST = 10.0  # the normal factor is beyond with probability 1.5e-23
 
 
 @dataclass(frozen=True, eq=False)
-class Correlated(Latency):
+class Correlated(Delegating):
     """A latency whose quantile goes up and down with a common factor; `correlated` makes several."""
 
     part: Latency
     correlation: float
     factor: Factor
 
-    def _tails(self, t: Floats, left: bool = False) -> tuple[Floats, Floats]:
-        return self.part._tails(t, left)
+    @property
+    def description(self) -> str:
+        """The law in a few words."""
+        return f"correlated {self.part.description}"
+
+    @property
+    def _law(self) -> Latency:
+        return self.part
 
     def _given(self, t: Floats, values: Values, left: bool = False) -> tuple[Floats, Floats]:
         below, above = self.part._tails(t, left)
@@ -131,20 +113,6 @@ class Correlated(Latency):
         level = np.where(above < 0.5, -special.ndtri(above), special.ndtri(below))
         z = (level - math.sqrt(self.correlation) * values[self.factor]) / math.sqrt(1 - self.correlation)
         return special.ndtr(z), special.ndtr(-z)
-
-    def _pdf(self, t: Floats) -> Floats:
-        return self.part._pdf(t)
-
-    def _quantile(self, p: Floats, q: Floats) -> Floats:
-        return self.part._quantile(p, q)
-
-    def mean(self) -> float:
-        """Mean in seconds."""
-        return self.part.mean()
-
-    def var(self) -> float:
-        """Variance in seconds squared."""
-        return self.part.var()
 
     def _features(self, values: Values) -> Floats:
         if self.factor not in values:
@@ -159,20 +127,8 @@ class Correlated(Latency):
         return np.empty((0, len(t)))
 
     @property
-    def _table(self) -> "Tabulated":  # type: ignore[override]
-        return self.part._table
-
-    @property
-    def _knots(self) -> Floats:
-        return self.part._knots
-
-    @property
-    def _jumps(self) -> Floats:
-        return self.part._jumps
-
-    @property
-    def _spread(self) -> float:
-        return self.part._spread
+    def _rows(self) -> None:
+        return None
 
     @cached_property
     def _variables(self) -> frozenset[Variable]:
@@ -192,7 +148,7 @@ def shared(part: Latency) -> Shared:
     >>> apart = fastest([network + disk, network + disk])
     >>> together = fastest([switch + disk, switch + disk])
     >>> round(1e3 * apart.quantile(0.99), 3), round(1e3 * together.quantile(0.99), 3)
-    (3.897, 5.298)
+    (3.89, 5.296)
     """
     (part,) = latencies([part], "shared")
     if part._variables:
@@ -252,7 +208,7 @@ def correlated(parts: Iterable[Latency], correlation: float | Sequence[float]) -
     >>> from scalemodel.latency import Exponential, slowest
     >>> leaves = [Exponential(0.001)] * 100
     >>> [round(1e3 * slowest(correlated(leaves, r)).quantile(0.5), 3) for r in (0, 0.3, 0.6)]
-    [4.976, 4.318, 3.373]
+    [4.975, 3.992, 2.869]
 
     References
     ----------
@@ -267,7 +223,9 @@ def correlated(parts: Iterable[Latency], correlation: float | Sequence[float]) -
             raise ValueError(f"the correlation is {r!r}: give 0 or more, and less than 1")
     for part in chosen:
         if part._variables:
-            raise ValueError("a correlated part holds a shared latency: correlate its own parts, then add the shared one")
+            raise ValueError(
+                "a correlated part holds a shared latency: correlate its own parts, then add the shared one"
+            )
     factor = Factor(max(given))
     return [Correlated(part, float(r), factor) for part, r in zip(chosen, given, strict=True)]
 
@@ -319,9 +277,7 @@ def expected_tails(law: Latency, variable: Variable, t: Floats, values: Values, 
     return below, above
 
 
-def expected_given(
-    rest: Latency, tied: Latency, t: Floats, values: Values, left: bool
-) -> tuple[Floats, Floats]:
+def expected_given(rest: Latency, tied: Latency, t: Floats, values: Values, left: bool) -> tuple[Floats, Floats]:
     """Return the tails of ``rest + tied``, where `tied` depends on the values and `rest` on nothing known."""
     features = tied._features(values)
     x, w = between(rest, t - np.broadcast_to(features, (len(features), len(t))))
@@ -353,7 +309,13 @@ def _conditioned(
 
 
 def _averaged(
-    group: Sequence[tuple[Latency, int]], variable: Variable, x: Floats, w: Floats, t: Floats, values: Values, left: bool
+    group: Sequence[tuple[Latency, int]],
+    variable: Variable,
+    x: Floats,
+    w: Floats,
+    t: Floats,
+    values: Values,
+    left: bool,
 ) -> Floats:
     """Count given each value of the variable, ``x[k, m]``, and average with the probabilities `w`."""
     k, m = x.shape

@@ -59,10 +59,10 @@ class Affine(Latency):
     @classmethod
     def of(cls, part: Latency, factor: float, shift: float) -> Latency:
         """Return the law as simply as it can be said."""
-        if isinstance(part, Affine):
-            part, factor, shift = part.part, factor * part.factor, factor * part.shift + shift
         if isinstance(part, Constant):
             return Constant(factor * part.value + shift)
+        if isinstance(part, Affine):
+            return cls.of(part.part, factor * part.factor, factor * part.shift + shift)
         return part if factor == 1 and shift == 0 else cls(part, factor, shift)
 
     @property
@@ -148,12 +148,15 @@ class Sum(Latency):
     @classmethod
     def of(cls, parts: Iterable[Latency]) -> Latency:
         """Return the sum as simply as it can be said: constants together, exponential stages of one rate together."""
-        shift, stages, shared, others = 0.0, [], {}, []
-        for part in _flat(parts):
-            factor = 1.0
-            if isinstance(part, Affine):
-                shift += part.shift
-                part, factor = part.part, part.factor
+        shift = 0.0
+        stages: list[Gamma] = []
+        shared: dict[Shared, float] = {}
+        others: list[Latency] = []
+        for given in _flat(parts):
+            part, factor = given, 1.0
+            if isinstance(given, Affine):
+                shift += given.shift
+                part, factor = given.part, given.factor
             if isinstance(part, Constant):
                 shift += factor * part.value
             elif isinstance(part, Exponential | Gamma):
@@ -199,7 +202,7 @@ class Sum(Latency):
             return expected_tails(self, min(unknown, key=self._ties), t, values, left)
         offset, tied, rest = self._split(frozenset(values))
         if offset:
-            t = t - sum(part.factor * values[part.part] if isinstance(part, Affine) else values[part] for part in offset)
+            t = t - sum(_known(part, values) for part in offset)
         if not tied:
             if rest is None:
                 there = (t > 0 if left else t >= 0).astype(np.float64)
@@ -216,7 +219,9 @@ class Sum(Latency):
 
     def _split(self, known: frozenset["Variable"]) -> tuple[list[Latency], list[Latency], Latency | None]:
         """Sort the parts: those whose value is known, those that depend on what is known, the sum of the rest."""
-        fixed, tied, rest = [], [], []
+        fixed: list[Latency] = []
+        tied: list[Latency] = []
+        rest: list[Latency] = []
         for part in self.parts:
             bare = part.part if isinstance(part, Affine) else part
             if bare in known:
@@ -239,8 +244,8 @@ class Sum(Latency):
         fixed, tied, rest = self._split(frozenset(values))
         out = np.zeros((1, 1))
         for part in fixed + tied + ([] if rest is None else [rest]):
-            more = part._features(values) if part is not rest else part._table.grades[:, None]
-            out = (out[:, None] + _thinned(more, max(8, 1024 // len(out)))[None]).reshape(-1, max(out.shape[1], more.shape[1]))
+            more = _thinned(part._table.grades[:, None] if part is rest else part._features(values), 1024 // len(out))
+            out = (out[:, None] + more[None]).reshape(-1, max(out.shape[1], more.shape[1]))
         return out
 
     def _breaks(self, variable: "Variable", t: Floats, values: Values) -> Floats:
@@ -253,8 +258,8 @@ class Sum(Latency):
             if isinstance(part, Affine) and part.part is variable:
                 blocks.append((t - features) / part.factor)
             else:
-                inner = part._breaks(variable, (t - features).ravel(), {v: np.tile(x, len(f)) for v, x in values.items()})
-                blocks.append(inner.reshape(-1, len(t)))
+                known = {v: np.tile(x, len(f)) for v, x in values.items()}
+                blocks.append(part._breaks(variable, (t - features).ravel(), known).reshape(-1, len(t)))
         return stacked(blocks)
 
     @cached_property
@@ -442,5 +447,11 @@ def _joined(stages: list[Gamma]) -> list[Latency]:
     ]
 
 
+def _known(part: Latency, values: Values) -> Floats:
+    """Return the value of a shared part, or of a multiple of one."""
+    return part.factor * values[part.part] if isinstance(part, Affine) else values[part]  # type: ignore[index]
+
+
 def _thinned(features: Floats, most: int) -> Floats:
+    most = max(most, 8)
     return features if len(features) <= most else features[np.linspace(0, len(features) - 1, most).round().astype(int)]

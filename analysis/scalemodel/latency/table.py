@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ._kernels import panels as kernels
-from ._kernels.panels import CURVED, DEEP, DEGREE, EDGE, MASS, MIDDLE, ORIGIN, PER, POWER, SLOPE, VALUE, WIDTH
+from ._kernels.panels import CURVED, DEEP, DEGREE, EDGE, MASS, MIDDLE, NODE, ORIGIN, PER, POWER, SLOPE, VALUE, WIDTH
 from .base import Floats, Latency, union
 
 TOLERANCE = 1e-12
@@ -79,11 +79,12 @@ class Tabulated(Latency):
     @cached_property
     def grades(self) -> Floats:
         """The edges, and more of them so that no stretch is wide for its distance from its origin."""
-        edges, out = self.edges, []
-        for start, a, b, curved in zip(self.panels[:-1, ORIGIN], edges, edges[1:], self.panels[:-1, CURVED], strict=False):
-            steps = math.ceil(math.log((b - start) / (a - start), 2)) if curved else 1
-            out.append(start + (a - start) * ((b - start) / (a - start)) ** (np.arange(steps) / steps) if steps > 1 else [a])
-        return np.concatenate([*out, edges[-1:]])
+        out = []
+        for (a, origin, curved), b in zip(self.panels[:-1, [EDGE, ORIGIN, CURVED]], self.edges[1:], strict=True):
+            ratio = (b - origin) / (a - origin) if curved else 1.0
+            steps = max(1, math.ceil(math.log2(ratio)))
+            out.append(np.append(a, origin + (a - origin) * ratio ** (np.arange(1, steps) / steps)))
+        return np.concatenate([*out, self.edges[-1:]])
 
     def _tails(self, t: Floats, left: bool = False) -> tuple[Floats, Floats]:
         return kernels.tails(self.panels, t, left)
@@ -95,7 +96,7 @@ class Tabulated(Latency):
         return kernels.quantiles(self.panels, p, q)
 
     @property
-    def _table(self) -> "Tabulated":  # type: ignore[override]
+    def _table(self) -> "Tabulated":
         return self
 
     @property
@@ -125,13 +126,13 @@ class Tabulated(Latency):
         above = float(kernels.tails(self.panels, np.array([end]), False)[1][0]) if power < math.inf else 0.0
         if above and power <= 1 + 1e-6:
             return math.inf, math.inf
-        mean = float(w @ x) + (above * end * power / (power - 1) if above else 0.0)
+        mean = float(w @ x + (above * end * power / (power - 1) if above else 0.0))
         if above and power <= 2 + 1e-6:
             return mean, math.inf
         spread = float(w @ (x - mean) ** 2)
         if above:
             spread += above * (end**2 * power / (power - 2) - 2 * mean * end * power / (power - 1) + mean**2)
-        return mean, spread
+        return mean, float(spread)
 
 
 def tabulate(law: Latency) -> Tabulated:
@@ -210,17 +211,16 @@ class _Walk:
                 b = stop
             near, far = a - start, b - start
             curved = near > 0 and far > 1.25 * near
-            if curved:
-                t = start + near * (far / near) ** (0.5 * (1 + _POINTS))
-            else:
-                t = a + 0.5 * (b - a) * (1 + _POINTS)
+            way = 0.5 * (1 + _POINTS)
+            t = start + near * (far / near) ** way if curved else a + (b - a) * way
             below, above = self.tails(t)
             deep = bool(above[-1] < 0.3)
             values = above if deep else below
             coefficients = _TRANSFORM @ values
             most, least = (above[0], above[-1]) if deep else (below[-1], below[0])
             floor = DEEPEST if deep else SHALLOWEST
-            allowed = self.tolerance * (least if deep else most) + floor
+            rounding = 2e-15 * b * abs(most - least) / (b - a)  # of the times
+            allowed = self.tolerance * (least if deep else most) + floor + rounding
             tail = np.abs(coefficients[-2:]).max()
             steep = deep and (least < 1e-3 * most - floor or below[0] < 0.05)
             noise = tail > 0.7 * last and tail < 30 * allowed and not steep  # shorter does not help
@@ -235,7 +235,8 @@ class _Walk:
                 continue
             self.add(a, b, start, deep, coefficients, curved)
             if most > 1e-15:
-                self.error = max(self.error, float(tail / max(least if deep else most, 1e-15 if deep else 1e-3)))
+                scale = max(least, 1e-15) if deep else max(most, 1e-3)
+                self.error = max(self.error, float((tail - rounding) / scale))
             self.length = b - a
             if stop == math.inf and (above[-1] <= DEEPEST or b >= 1e300):
                 return
@@ -258,12 +259,13 @@ class _Walk:
         if m:
             law[:m, [EDGE, ORIGIN, MIDDLE, CURVED, DEEP]] = [row[:5] for row in self.rows]
             law[:m, VALUE:SLOPE] = [row[5] for row in self.rows]
-            law[:m, SLOPE : SLOPE + DEGREE + 1] = law[:m, VALUE:SLOPE] @ _SLOPE
         law[m, EDGE] = self.end if m else knots[0]
         edges, start, middle = law[:, EDGE], law[:m, ORIGIN], law[:m, MIDDLE]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             law[:m, PER] = np.where(law[:m, CURVED], 2 / np.log((edges[1:] - start) / middle), 2 / np.diff(edges))
         np.add.at(law[:, MASS], np.clip(np.searchsorted(edges, atoms[0] * (1 - 1e-15)), 0, m), atoms[1])
+        _join(law)
+        law[:m, SLOPE:NODE] = law[:m, VALUE:SLOPE] @ _SLOPE
         law[m, POWER] = math.inf
         kernels.prepare(law)
         if not bounded:
@@ -272,3 +274,17 @@ class _Walk:
             density = kernels.densities(law, np.nextafter(end, 0))[0]
             law[m, POWER] = end[0] * density / left if left > 0 else math.inf
         return Tabulated(law, self.error + error, name)
+
+
+def _join(law: Floats) -> None:
+    """Make neighbours meet where there is no atom: their ends differ by rounding, which a sum would see as a jump."""
+    m = len(law) - 1
+    value, deep = law[:m, VALUE:SLOPE], law[:m, DEEP] > 0
+    right = value.sum(axis=1)[:-1]
+    left = (value * (-1.0) ** np.arange(DEGREE + 1)).sum(axis=1)[1:]
+    same = deep[1:] == deep[:-1]
+    gap = np.where(same, left, 1 - left) - right
+    gap[(law[1:m, MASS] > 0) | (np.abs(gap) > 1e-9 * np.abs(right))] = 0.0
+    at_end, at_start = np.append(gap, 0.0) / 2, np.append(0.0, np.where(same, -gap, gap)) / 2
+    value[:, 0] += (at_end + at_start) / 2
+    value[:, 1] += (at_end - at_start) / 2

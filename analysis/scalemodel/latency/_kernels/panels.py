@@ -35,6 +35,7 @@ PART = NODE + NODES
 """The probabilities that go with them."""
 WIDTH = PART + NODES
 
+_DEEP = 64  # pieces of a stretch that wait
 _Z, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 
 
@@ -194,7 +195,7 @@ def sum_tails(x_law, y_law, t):
     """
     below, above = np.empty(len(t)), np.empty(len(t))
     sums = np.empty(2)
-    work = np.empty((7, NODES))
+    work = np.empty((7, _DEEP))
     for k in range(len(t)):
         sums[:] = 0.0
         _half(x_law, y_law, t[k], sums, work)
@@ -237,7 +238,7 @@ def _pieces(x_law, y_law, i, j, t, a, b, sums, work):
     """Add the integral over [a, b], which lies in panel i of X and in panel j of Y.
 
     A piece that is wide for its distance from the origin of one law is integrated by the logarithm of that distance;
-    it is halved until the other law changes little over it.
+    it is cut until the other law changes little over it, and smoothly so.
     """
     inside = 0 <= j < len(y_law) - 1
     curved_x, curved_y = x_law[i, CURVED] != 0, inside and y_law[j, CURVED] != 0
@@ -249,11 +250,24 @@ def _pieces(x_law, y_law, i, j, t, a, b, sums, work):
         end = work[6, depth - 1]
         wide_x = curved_x and end - x_law[i, ORIGIN] > 2 * (a - x_law[i, ORIGIN])
         wide_y = curved_y and t - a - y_law[j, ORIGIN] > 2 * (t - end - y_law[j, ORIGIN])
-        other = length_y if wide_x else length_x
-        if depth < NODES and ((wide_x and wide_y) or ((wide_x or wide_y) and end - a > 0.25 * other)):
-            work[6, depth] = 0.5 * (a + end)
-            depth += 1
-            continue
+        if (wide_x or wide_y) and depth < _DEEP:
+            other = length_y if wide_x else length_x  # over which the other law changes much
+            if wide_x and curved_y:
+                other = min(other, t - end - y_law[j, ORIGIN])
+            elif wide_y and curved_x:
+                other = min(other, a - x_law[i, ORIGIN])
+            cut = end
+            if (wide_x and wide_y) or end - a > 0.25 * other:
+                cut = 0.5 * (a + end)
+            elif end - a > 1e-13 * other:
+                if wide_x and end - x_law[i, ORIGIN] > 48 * (a - x_law[i, ORIGIN]):
+                    cut = x_law[i, ORIGIN] + (end - x_law[i, ORIGIN]) / 32
+                elif wide_y and t - a - y_law[j, ORIGIN] > 48 * (t - end - y_law[j, ORIGIN]):
+                    cut = t - y_law[j, ORIGIN] - 32 * (t - end - y_law[j, ORIGIN])
+            if a < cut < end:
+                work[6, depth] = cut
+                depth += 1
+                continue
         if a == x_law[i, EDGE] and end == x_law[i + 1, EDGE] and not wide_y and wide_x == (x_law[i, WIDE] != 0):
             for k in range(NODES):
                 work[1, k] = t - x_law[i, NODE + k]
@@ -352,14 +366,14 @@ def _series(coefficients, v, out, spare):
 @kernel
 def prepare(law):
     """Fill WIDE, NODE and PART."""
-    work = np.empty((7, NODES))
+    work = np.empty((7, _DEEP))
     for i in range(len(law) - 1):
         a, b, origin = law[i, EDGE], law[i + 1, EDGE], law[i, ORIGIN]
         law[i, WIDE] = law[i, CURVED] != 0 and b - origin > 2 * (a - origin)
         _place(origin, 0.0, 0.0, a, b, law[i, WIDE] != 0, False, work)
         _weigh(law, i, work)
-        law[i, NODE:PART] = work[0]
-        law[i, PART:WIDTH] = work[3]
+        law[i, NODE:PART] = work[0, :NODES]
+        law[i, PART:WIDTH] = work[3, :NODES]
 
 
 @kernel
