@@ -31,6 +31,7 @@ from .families import (
     Uniform,
     Weibull,
 )
+from .fitting import FAMILIES, Fit, fit
 from .hedging import (
     HedgeCurve,
     Hedged,
@@ -54,11 +55,13 @@ from .hedging import (
     p999,
 )
 from .order import KthOf, fan_out, fastest, kth_of, slowest
+from .phases import PhaseType
 from .shared import Correlated, Shared, common_shock, correlated, shared
 from .sums import Affine, Sum
 from .table import Tabulated
 
 __all__ = [
+    "FAMILIES",
     "Affine",
     "Capped",
     "Constant",
@@ -67,6 +70,7 @@ __all__ = [
     "Empirical",
     "Erlang",
     "Exponential",
+    "Fit",
     "Gamma",
     "HedgeCurve",
     "Hedged",
@@ -83,6 +87,7 @@ __all__ = [
     "Mixture",
     "Pareto",
     "Percentile",
+    "PhaseType",
     "Retried",
     "Shared",
     "Sum",
@@ -96,6 +101,7 @@ __all__ = [
     "delay",
     "fan_out",
     "fastest",
+    "fit",
     "from_histogram",
     "from_percentiles",
     "hedge_curve",

@@ -91,7 +91,7 @@ class Latency(Shown):
     @overload
     def isf(self, q: Many) -> Floats: ...
     def isf(self, q: Any) -> Any:
-        """Time that is exceeded with probability `q`, in seconds: ``quantile(1 - q)`` with all digits of a small `q`."""
+        """Time in seconds that is exceeded with probability `q`: ``quantile(1 - q)``, with all digits of a small q."""
         return pointwise(lambda flat: self._quantile(1 - flat, flat), _check.shares(q, "q"))
 
     def mean(self) -> float:
