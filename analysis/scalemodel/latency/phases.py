@@ -31,7 +31,7 @@ class PhaseType(Latency):
 
     >>> law = PhaseType([1, 0], [[-1000, 1000], [0, -900]])
     >>> round(law.mean(), 6), round(law.quantile(0.999), 6)
-    (0.002111, 0.009793)
+    (0.002111, 0.009774)
 
     References
     ----------
