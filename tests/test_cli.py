@@ -211,3 +211,21 @@ def test_options_of_a_scheme(keys):
     assert balance_of(keys, "-o", "hash=xxh64") == balance_of(keys)
     assert "has no value: give NAME=VALUE" in refusal("balance", "--nodes", 3, "--keys", keys, "-o", "hash")
     assert "no option 'hush'; did you mean 'hash'?" in refusal("balance", "--nodes", 3, "--keys", keys, "-o", "hush=1")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "option", "says"),
+    [("anchor", "capacity=many", "capacity is 'many'"), ("bounded", "load_factor=x", "load_factor is 'x'")],
+)
+def test_an_option_of_the_wrong_kind_is_refused_in_one_sentence(tmp_path, keys, scheme, option, says):
+    assert says in refusal("balance", "--nodes", 3, "--keys", keys, "--scheme", scheme, "-o", option)
+    name, value = option.split("=")
+    path = tmp_path / "design.toml"
+    path.write_text(
+        EXAMPLE.read_text()
+        .replace('scheme = "ring"', f'scheme = "{scheme}"')
+        .replace("vnodes = 256", f'{name} = "{value}"')
+    )
+    sentence = refusal("evaluate", path)
+    assert str(path) in sentence
+    assert says in sentence

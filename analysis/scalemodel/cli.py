@@ -17,7 +17,7 @@ class _Command(click.Command):
         except OSError as error:
             reason = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
             _refuse(reason)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # what the library raises at bad input
             _refuse(str(error))
 
 

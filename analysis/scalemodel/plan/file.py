@@ -41,7 +41,7 @@ def read_plan(path: str | Path) -> Plan:
         # of the errors of a union's members, the deepest is the one that was meant
         deepest = max(errors.errors(), key=lambda each: len(each["loc"]))
         raise ValueError(f"{path}: {_sentence(deepest)}") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
