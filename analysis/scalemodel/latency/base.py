@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import streams
+from .. import _check, streams
 from ..display import Shown
-from ..workload import _check
 from ._kernels import roots
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import _check
 from ..display import format_time
-from ..workload import _check
 from .base import Floats, Latency, Values, latencies, union
 
 if TYPE_CHECKING:

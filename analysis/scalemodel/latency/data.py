@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from .. import _check
 from ..display import format_time
-from ..workload import _check
 from .base import _SLACK, Floats, Latency, Many, pointwise
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from ..workload import _check
+from .. import _check
 from ._kernels import families as kernels
 from .base import Floats, Latency, Values, latencies, stacked, union
 

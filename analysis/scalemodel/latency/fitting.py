@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from ..workload import _check
+from .. import _check
 from .base import NAMED, Delegating, Floats, Latency, Many
 from .data import Empirical
 from .families import Exponential, Gamma, Hyperexponential, LogNormal, Mixture, Pareto, Weibull

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .. import _check
 from ..display import Shown, axes, format_share, format_time
 from ..units import ms, seconds, us
-from ..workload import _check
 from .base import Delegating, Floats, Latency, latencies
 from .order import fastest
 from .shared import between

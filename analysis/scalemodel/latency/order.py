@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ..workload import _check
+from .. import _check
 from ._kernels import families, order
 from .base import Floats, Latency, Values, latencies, stacked, union
 from .shared import counts_of

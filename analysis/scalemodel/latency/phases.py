@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..workload import _check
+from .. import _check
 from ._kernels import phases as kernels
 from .base import Floats, Latency
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ..workload import _check
+from .. import _check
 from .base import Delegating, Floats, Latency, Values, latencies, stacked
 
 _GAUSS, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _check
 from ..display import format_time
-from ..workload import _check
 from ._kernels import panels as kernels
 from ._kernels.panels import CURVED, EDGE, MIDDLE, NODE, ORIGIN, PART, PER
 from .base import Floats, Latency, Values, stacked, union

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalemodel import streams
 from scalemodel.units import days, hours
 
-from . import _check
+from .. import _check
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from scalemodel.display import Shown
 
-from . import _check
+from .. import _check
 from .load import Load, as_load
 from .popularity import Popularity
 from .sizes import ConstantSize, ObjectSize

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalemodel import streams
 from scalemodel._kernels import popularity as kernels
 
-from . import _check
+from .. import _check
 
 MOST_OBJECTS = 2**52
 """Ranks stay exact as float64, also with a half added."""

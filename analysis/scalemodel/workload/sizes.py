@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from scalemodel import streams
 from scalemodel._kernels.popularity import cumulative
 
-from . import _check
+from .. import _check
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Checks of numbers that describe a workload: one sentence each on what came, what is allowed, what to do."""
+"""Checks of numbers that callers give: one sentence each on what came, what is allowed, what to do."""
 
 import math
 import operator
