@@ -244,7 +244,7 @@ class Latency(Shown):
 
     def _breaks(self, variable: "Variable", t: Floats, values: Values) -> Floats:
         """Return the values of a shared part at which ``P(X <= t)`` changes its course: ``float64[k, m]``."""
-        raise NotImplementedError(f"{type(self).__name__} holds no shared part")
+        raise AssertionError(f"{type(self).__name__} holds no shared part, so nobody asks for its breaks")
 
     def _additive(self, variable: "Variable") -> bool:
         """Tell whether more of a shared part matters than whether it has answered by the time asked about."""

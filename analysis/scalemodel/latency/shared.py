@@ -6,6 +6,7 @@ one of them changes its course.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,12 +22,12 @@ _GAUSS, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(12)
 _AT_ONCE = 2**21  # numbers in a block of an integration
 
 
-class Variable:
+class Variable(ABC):
     """Something random that more than one part depends on; equal only to itself."""
 
+    @abstractmethod
     def _values(self, breaks: Floats) -> tuple[Floats, Floats]:
         """Return values and probabilities to integrate with, ``float64[k, m]`` each, cut at ``breaks[:, m]``."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

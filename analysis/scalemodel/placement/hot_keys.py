@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..display import Shown, axes, format_share
 from ..workload import Popularity, Workload
 from .balance import HEAD, law_of
-from .occupancy import counted, expected_fullest
+from .occupancy import counted, expected_fullest, first_that
 from .placement import Placement
 
 if TYPE_CHECKING:
@@ -207,11 +207,7 @@ def cache_entries_for_peak(placement: Placement, workload: Workload | Popularity
             f"with all {len(shares):,} keys cached the busiest node is still above {peak:g} times the mean: "
             "allow a higher peak, or give the writes more copies to go to"
         )
-    low, high = -1, len(shares)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return first_that(enough, -1, len(shares))
 
 
 def worst_peak_with_cache(nodes: int, entries: int) -> float:
@@ -272,11 +268,7 @@ def cache_entries_for_any_workload(nodes: int, peak: float) -> int:
         high *= 2
         if high > 2**40:
             raise ValueError(f"a peak of {peak} needs more than 2^40 entries: allow a higher one")
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if worst_peak_with_cache(n, middle) <= peak else (middle, high)
-    return high
+    return first_that(lambda k: worst_peak_with_cache(n, k) <= peak, high // 2, high)
 
 
 def _loads(placement: Placement, law: Popularity) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:

@@ -8,6 +8,8 @@ Johnson and Kotz, "Urn Models and Their Application" (1977), chapter 3.
 Levin, "A representation for multinomial cumulative distribution functions", Annals of Statistics 9 (1981).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike, NDArray
@@ -143,6 +145,14 @@ def shares_of(shares: ArrayLike) -> NDArray[np.float64]:
             f"shares run from {p.min():g} to {p.max():g} and sum to {p.sum():g}: give shares that sum to 1"
         )
     return p[p > 0] / p.sum()
+
+
+def first_that(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the least integer above `low` that holds, by halving; `low` does not hold, `high` and all beyond do."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def counted(value: int | np.integer, what: str) -> int:

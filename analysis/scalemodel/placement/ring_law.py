@@ -15,6 +15,8 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike, NDArray
 
+from .occupancy import first_that
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
 _NEVER = 1e-17  # probabilities and characteristic functions below this are left out
 _FEW = 8  # fewer nodes than this: the characteristic function decays too slowly, break shares off one by one
@@ -176,11 +178,7 @@ def vnodes_for_peak(peak: float, nodes: int) -> int:
         high *= 2
         if high > 2**26:
             raise ValueError(f"a peak-to-mean of {peak} needs more than 2^26 vnodes per node: use a table or jump hash")
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if expected_peak_to_mean(n, middle) <= peak else (middle, high)
-    return high
+    return first_that(lambda k: expected_peak_to_mean(n, k) <= peak, high // 2, high)
 
 
 def _checked(nodes: int, vnodes: int) -> tuple[int, int]:
