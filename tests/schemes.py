@@ -12,6 +12,7 @@ from reference import ketama as libmemcached
 from reference import maglev as tables
 from reference import partition_table as partitions
 from reference import placement as reference
+from reference import redis_slots as redis
 from reference.hashing import fnv1a_64, splitmix64
 
 from scalemodel.hashing import key_bytes
@@ -33,6 +34,7 @@ from scalemodel.placement import (
     PartitionTable,
     Placement,
     PowerHash,
+    RedisSlots,
     Rendezvous,
 )
 
@@ -196,6 +198,15 @@ def crush_tries(placement: Crush) -> Callable[[int], Iterator[int]]:
     return walk
 
 
+def redis_slots(placement: RedisSlots) -> Callable[[int], Iterator[int]]:
+    table, circle = redis.table(placement.ranges), redis.circle()
+    return lambda slot: (table[other] for other in circle(slot % redis.SLOTS))
+
+
+def redis_hashes(placement: RedisSlots, keys: Any, hashed: bool) -> list[int]:
+    return [int(key) if hashed else redis.slot(key) for key in keys]
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 STATEFUL = {"weighted": False, "steady_lists": False}
 
@@ -230,6 +241,7 @@ SCHEMES = {
     ),
     "crush": Scheme(partial(Crush, choose_total_tries=10**6), crush_tries, grain=2e-4, **TABLE),
     "crush of a pool": Scheme(partial(Crush, choose_total_tries=10**6, pg_num=100), crush_tries, **TABLE),
+    "redis": Scheme(RedisSlots, redis_slots, redis_hashes, steady_lists=False, grain=4 / 16384),
     "jump back": Scheme(JumpBackHash, jumpback, **BUCKETS),
     "jump back by xorshift": Scheme(partial(JumpBackHash, variant="xorshift_l7r9"), jumpback, **BUCKETS),
     "flip": Scheme(FlipHash, engine(engines.flip), **BUCKETS),

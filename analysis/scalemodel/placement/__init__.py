@@ -43,6 +43,7 @@ from .occupancy import expected_fullest, expected_touched, fullest_law, touched_
 from .partition_table import PartitionTable
 from .placement import Placement
 from .power import PowerHash
+from .redis_slots import RedisSlots
 from .rendezvous import Rendezvous
 from .ring import HashRing
 from .ring_law import (
@@ -94,6 +95,7 @@ __all__ = [
     "Placement",
     "PowerHash",
     "RebalanceTime",
+    "RedisSlots",
     "Rendezvous",
     "TabletPlacement",
     "Tablets",

@@ -21,6 +21,7 @@ from .multi_probe import MultiProbe
 from .partition_table import PartitionTable
 from .placement import STATE_FORMAT, Nodes, Placement
 from .power import PowerHash
+from .redis_slots import RedisSlots
 from .rendezvous import Rendezvous
 from .ring import HashRing
 from .tablet_placement import TabletPlacement
@@ -42,6 +43,7 @@ SCHEMES: dict[str, type[Placement]] = {
     "bounded": BoundedLoad,
     "table": PartitionTable,
     "crush": Crush,
+    "redis": RedisSlots,
     "copysets": Copysets,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
