@@ -55,6 +55,7 @@ from .ring_law import (
     vnodes_for_peak,
 )
 from .schemes import SCHEMES, build, restore, scheme_options
+from .shuffle_sharding import Isolation, ShuffleSharding
 from .tablet_placement import TabletPlacement
 from .tablets import LIMITS, HotTablets, Limits, Tablets
 
@@ -81,6 +82,7 @@ __all__ = [
     "Headroom",
     "HotKeyRelief",
     "HotTablets",
+    "Isolation",
     "JoinCost",
     "JumpBackHash",
     "JumpHash",
@@ -97,6 +99,7 @@ __all__ = [
     "RebalanceTime",
     "RedisSlots",
     "Rendezvous",
+    "ShuffleSharding",
     "TabletPlacement",
     "Tablets",
     "Topology",
