@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance, compare, movement
+from scalemodel.placement import (
+    HashRing,
+    JumpHash,
+    PartitionTable,
+    Rendezvous,
+    Topology,
+    balance,
+    compare,
+    movement,
+    one_fewer,
+)
 from scalemodel.workload import Zipf
 
 
@@ -24,6 +34,44 @@ def test_what_a_scheme_cannot_do_is_said():
     assert not table.loc["jump", "weights"]
     assert np.isnan(table.loc["jump", "moved"])
     assert table.loc["hrw", "moved"] == pytest.approx(0.1)
+
+
+def test_replicas_are_compared_if_told():
+    topology = Topology.grid(4, zones=4)
+    schemes = {"ring": HashRing(topology, 64), "table": PartitionTable(topology, 2**12, spread="zone")}
+    table = compare(schemes, "remove", replicas=3, spread="zone").to_frame().set_index("scheme")
+    for name, placement in schemes.items():
+        change = movement(placement, one_fewer(placement), 3, spread="zone")
+        assert table.loc[name, "peak_to_mean"] == balance(placement, replicas=3, spread="zone").peak_to_mean
+        assert table.loc[name, "moved"] == change.moved
+        assert table.loc[name, "needless"] == change.needless
+        assert table.loc[name, "exact"]
+    assert table.loc["table", "moved"] == pytest.approx(1 / 16, abs=1e-3)
+
+
+def test_who_is_monotone_and_who_places_replicas():
+    schemes = ["ring", "jump", "rendezvous", "anchor", "ketama", "maglev", "copysets"]
+    table = compare(schemes, nodes=12).to_frame().set_index("scheme")
+    monotone = table.index[table["monotone"]].tolist()
+    assert monotone == ["ring", "jump", "rendezvous", "anchor"]  # ketama is, but for weights that differ
+    assert table.index[table["own_replicas"]].tolist() == ["ring", "rendezvous", "ketama", "maglev", "copysets"]
+
+
+def test_tables_are_weighed_before_other_questions_fill_caches():
+    ring, table = HashRing(10, 64), PartitionTable(10, 2**10)
+    rows = compare({"ring": ring, "table": table}).to_frame().set_index("scheme")
+    again = compare({"ring": HashRing(10, 64), "table": PartitionTable(10, 2**10)}).to_frame().set_index("scheme")
+    assert rows["table_bytes"].tolist() == again["table_bytes"].tolist()
+    assert rows.loc["table", "table_bytes"] == pytest.approx(3 * 4 * 2**10, abs=100)
+
+
+def test_names_of_schemes_that_are_alike_share_a_label():
+    import matplotlib.pyplot as plt
+
+    ax = compare(["jump", "rendezvous", "ring", "copysets"]).plot()
+    assert [text.get_text() for text in ax.texts] == ["jump, rendezvous", "ring", "copysets"]
+    assert not compare(["jump"], "remove").plot().texts
+    plt.close("all")
 
 
 def test_a_change_of_ones_own_and_timings():
