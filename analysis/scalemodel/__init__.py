@@ -7,7 +7,20 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, display, hashing, latency, placement, plan, streams, sweep, topology, units, workload
+    from . import (
+        datasets,
+        display,
+        hashing,
+        latency,
+        placement,
+        plan,
+        quorum,
+        streams,
+        sweep,
+        topology,
+        units,
+        workload,
+    )
 
 __all__ = [
     "datasets",
@@ -16,6 +29,7 @@ __all__ = [
     "latency",
     "placement",
     "plan",
+    "quorum",
     "streams",
     "sweep",
     "topology",

@@ -1,0 +1,44 @@
+"""Who must answer a read, and who a write; what that costs in load, and what it is worth when nodes fail?
+
+An expression says which sets of nodes are quorums, a `QuorumSystem` pairs read with write quorums, a `Strategy` picks
+among them. Load, capacity, latency percentiles, resilience and unavailability are exact.
+
+>>> a, b, c, d, e = map(Node, "abcde")
+>>> system = QuorumSystem(reads=a * b + c * d * e)
+>>> round(system.capacity(read_fraction=0.5), 3), system.resilience, f"{system.unavailability(0.01).read:.3e}"
+(2.182, 1, '5.910e-04')
+"""
+
+from .builders import aurora, crumbling_wall, grid, hierarchical, paths, primary_backup, read_one_write_all, tree
+from .expression import Expression, Node, choose, majority, parse, weighted
+from .search import Found, ParetoFront, SearchResult, pareto, search
+from .strategy import Strategy
+from .system import QuorumSystem
+from .unavailability import Thresholds, Unavailability, thresholds
+
+__all__ = [
+    "Expression",
+    "Found",
+    "Node",
+    "ParetoFront",
+    "QuorumSystem",
+    "SearchResult",
+    "Strategy",
+    "Thresholds",
+    "Unavailability",
+    "aurora",
+    "choose",
+    "crumbling_wall",
+    "grid",
+    "hierarchical",
+    "majority",
+    "pareto",
+    "parse",
+    "paths",
+    "primary_backup",
+    "read_one_write_all",
+    "search",
+    "thresholds",
+    "tree",
+    "weighted",
+]
