@@ -40,7 +40,7 @@ def keys(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("command", [[], ["balance"], ["evaluate"]])
+@pytest.mark.parametrize("command", [[], ["balance"], ["evaluate"], ["mrc"]])
 def test_help_everywhere(command):
     result = run(*command, "--help")
     assert result.exit_code == 0

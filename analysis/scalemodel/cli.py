@@ -101,5 +101,51 @@ def evaluate(designs: tuple[Path, ...], as_json: bool) -> None:
         click.echo("\n\n".join(map(str, answers)))
 
 
+@main.command()
+@click.argument("trace", metavar="TRACE")
+@click.option("--format", "kind", default="auto", show_default=True, help="Format of the file, such as oracleGeneral.")
+@click.option("--key", help="Column of a table that holds the keys.")
+@click.option("--policy", default="lru", show_default=True, help="Replacement policy, such as s3fifo or belady.")
+@click.option("--bytes", "by_bytes", is_flag=True, help="Sizes in bytes instead of objects.")
+@click.option(
+    "--method",
+    default="exact",
+    show_default=True,
+    type=click.Choice(["exact", "shards", "aet", "minisim"]),
+    help="How to compute the curve.",
+)
+@click.option("--rate", default=0.01, show_default=True, help="Share of the objects in each sample.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="Also draw the curve into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def mrc(
+    trace: str,
+    kind: str,
+    key: str | None,
+    policy: str,
+    by_bytes: bool,
+    method: Any,
+    rate: float,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the miss ratio curve of a trace file: how large must its cache be?"""
+    from .cache import Trace, miss_ratio_curve
+
+    options: dict[str, Any] = {} if key is None else {"key": key}
+    requests = Trace.read(trace, kind, **options)
+    curve = miss_ratio_curve(requests, method, policy, "bytes" if by_bytes else "objects", rate=rate)
+    if picture is not None:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        figure: Any = curve.plot().figure
+        figure.savefig(picture)
+    if as_json:
+        rows = curve.to_frame().to_dict("records")
+        click.echo(json.dumps({"title": curve.title, "requests": curve.requests, "curve": rows}, indent=2))
+    else:
+        click.echo(f"{requests.title}\n{curve}")
+
+
 if __name__ == "__main__":
     main()
