@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scalemodel.cache import che, irm_trace, simulate
 from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance
-from scalemodel.plan import Design, evaluate, read_plan
+from scalemodel.plan import Cache, Design, evaluate, read_plan
+from scalemodel.plan.cache_lines import misses
 from scalemodel.topology import Topology
 from scalemodel.workload import DiurnalLoad, HotSet, Uniform, Workload, Zipf
 
@@ -95,6 +97,11 @@ def test_listed_nodes(tmp_path):
         ('spread = "zone"', 'spread = "rack"', "no level 'rack'"),
         ("nodes = 2", "nodes = 0", "cluster.nodes is 0"),
         ('title = "A store"', "", "title is missing"),
+        ("[cluster]", "[cache]\n[cluster]", "cache needs either objects or bytes"),
+        ("[cluster]", "[cache]\nobjects = 5\nbytes = 7\n[cluster]", "cache needs either objects or bytes"),
+        ("[cluster]", "[cache]\nobjects = 0\n[cluster]", "cache.objects is 0"),
+        ("[cluster]", '[cache]\nobjects = 5\npolicy = "lro"\n[cluster]', "cache.policy is 'lro'"),
+        ("object_bytes = 100\n[cluster]", "[cache]\nbytes = 5\n[cluster]", "cache.bytes needs workload.object_bytes"),
         ("[cluster]", "[cluster", "is not TOML"),
     ],
 )
@@ -152,3 +159,44 @@ def test_an_unknown_quantity_is_a_key_error(tmp_path):
     plan = read(tmp_path, GOOD)
     with pytest.raises(KeyError, match="colour"):
         evaluate(plan.design, plan.workload)["colour"]
+
+
+def test_a_cache_by_bytes_holds_as_many_objects_as_fit(tmp_path):
+    by_bytes = read(tmp_path, GOOD.replace("[cluster]", "[cache]\nbytes = 50_000\n[cluster]"))
+    by_objects = read(tmp_path, GOOD.replace("[cluster]", "[cache]\nobjects = 500\n[cluster]"))
+    ratios = [evaluate(plan.design, plan.workload)["hit ratio"] for plan in (by_bytes, by_objects)]
+    assert ratios[0] == pytest.approx(ratios[1], rel=1e-9)
+    assert ratios[1] == pytest.approx(che(Zipf(10_000, 0.8), 500).hit_ratio, rel=1e-12)
+
+
+@pytest.mark.parametrize("policy", ["lru", "fifo", "lfu"])
+def test_the_nodes_see_what_the_cache_lets_through(policy):
+    law, nodes = Zipf(5000, 1.1), JumpHash(4)
+    workload = Workload(1000.0, popularity=law)
+    design = Design(nodes, capacity=1000.0, cache=Cache(200, policy=policy))
+    behind = misses(design, workload)
+    ranks = np.arange(law.n)
+    assert behind.pmf(ranks).sum() == pytest.approx(1, rel=1e-6)
+    assert behind.tail(ranks[1::1000]) == pytest.approx(1 - np.cumsum(behind.pmf(ranks))[0::1000], abs=1e-3)
+    assert behind.sum_of_squares() == pytest.approx(np.sum(behind.pmf(ranks) ** 2), rel=1e-3)
+    assert (np.diff(behind.quantile([0.1, 0.5, 0.9])) > 0).all()
+    assert abs(behind.head(int(behind.quantile(0.5))) - 0.5) < 2e-3
+    answer = evaluate(design, workload)
+    if policy == "lfu":  # of the law's frequencies, not of those counted so far, as a replay has them
+        assert 1 - answer["hit ratio"] == pytest.approx(law.tail(200), rel=1e-9)
+    else:
+        replayed = simulate(irm_trace(law, 400_000), policy, 200, warmup=0.1).miss_ratio
+        assert 1 - answer["hit ratio"] == pytest.approx(replayed, abs=0.01)
+    work = np.bincount(nodes.lookup(ranks), behind.pmf(ranks), 4)
+    expected = 1000 * (1 - answer["hit ratio"]) * work.max()
+    assert answer["load of the busiest node"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_cache_that_holds_everything_leaves_only_writes():
+    workload = Workload(1000.0, 0.75, Uniform(100))
+    answer = evaluate(Design(JumpHash(4), cache=Cache(100)), workload)
+    assert answer["hit ratio"] == 1
+    assert answer["reads that reach the nodes"] == 0
+    assert answer["load of the busiest node"] == pytest.approx(
+        250 * balance(JumpHash(4), Workload(1.0, 1.0, Uniform(100))).share.max()
+    )

@@ -8,6 +8,24 @@ from ..workload import Workload
 
 
 @dataclass(frozen=True)
+class Cache:
+    """A cache before the nodes. A write goes through it: the copy is made anew, and the nodes are written, too.
+
+    Attributes
+    ----------
+    size : float
+        Objects or bytes that fit.
+    by : {"objects", "bytes"}
+    policy : str
+        One that `scalemodel.cache.che` models.
+    """
+
+    size: float
+    by: Literal["objects", "bytes"] = "objects"
+    policy: str = "lru"
+
+
+@dataclass(frozen=True)
 class Design:
     """A cluster and how it holds the data.
 
@@ -25,6 +43,8 @@ class Design:
         Requests per second that a node of weight 1 can serve.
     bandwidth : float, optional
         Bytes per second that a node may spend on moving data.
+    cache : Cache, optional
+        What answers reads before they reach a node.
     """
 
     placement: Placement
@@ -33,6 +53,7 @@ class Design:
     reads_from: Literal["any", "first"] = "any"
     capacity: float | None = None
     bandwidth: float | None = None
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..workload import Workload
+from .cache_lines import cache_lines, misses
 from .design import Design
 from .evaluation import Evaluation, Line
 from .placement_lines import placement_lines
@@ -19,7 +20,9 @@ def evaluate(design: Design, workload: Workload, title: str = "Design") -> Evalu
     >>> round(answer["utilisation of the busiest node"], 3)
     0.5
     """
-    return Evaluation(title, (*_workload_lines(workload), *placement_lines(design, workload)))
+    behind = misses(design, workload)
+    before = () if behind is None else cache_lines(behind, workload)
+    return Evaluation(title, (*_workload_lines(workload), *before, *placement_lines(design, workload, behind)))
 
 
 def _workload_lines(workload: Workload) -> Iterator[Line]:

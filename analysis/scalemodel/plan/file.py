@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from .. import workload as w
 from ..placement import Placement, build, scheme_options
 from ..topology import Topology, nearest
-from .design import Design, Plan
+from .design import Cache, Design, Plan
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -160,20 +160,44 @@ class _PlacementTable(_Table):
         return build(self.scheme, topology, **shared, **options)
 
 
+class _CacheTable(_Table):
+    objects: PositiveFloat | None = None
+    bytes: PositiveFloat | None = None
+    policy: Literal["lru", "fifo", "random", "lfu", "qlru", "klru"] = "lru"
+
+    def build(self) -> Cache:
+        if self.objects is not None and self.bytes is None:
+            return Cache(self.objects, "objects", self.policy)
+        if self.bytes is not None and self.objects is None:
+            return Cache(self.bytes, "bytes", self.policy)
+        raise ValueError("cache needs either objects or bytes: say with one of them how much fits")
+
+
 class _PlanTable(_Table):
     title: str
     workload: _WorkloadTable
     cluster: _ClusterTable
     placement: _PlacementTable = _PlacementTable()
+    cache: _CacheTable | None = None
 
     def build(self) -> Plan:
         how = self.placement
         placement = how.build(self.cluster.build())
         placement.replicas([0], how.replicas, how.spread)  # says now what cannot hold
+        cache = None if self.cache is None else self.cache.build()
+        workload = self.workload.build()
+        if cache is not None and cache.by == "bytes" and workload.object_size is None:
+            raise ValueError("cache.bytes needs workload.object_bytes: add it, or say how many objects fit")
         design = Design(
-            placement, how.replicas, how.spread, how.reads_from, self.cluster.capacity, self.cluster.rebalance_bandwidth
+            placement,
+            how.replicas,
+            how.spread,
+            how.reads_from,
+            self.cluster.capacity,
+            self.cluster.rebalance_bandwidth,
+            cache,
         )
-        return Plan(self.title, self.workload.build(), design)
+        return Plan(self.title, workload, design)
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from ..display import format_share
 from ..placement import balance, movement, one_fewer, one_more, rebalance_time
 from ..workload import Workload
+from .cache_lines import Misses
 from .design import Design
 from .evaluation import Line
 
 
-def placement_lines(design: Design, workload: Workload) -> Iterator[Line]:
-    """Say how the load spreads over the nodes, and what a change of nodes moves."""
+def placement_lines(design: Design, workload: Workload, behind: Misses | None = None) -> Iterator[Line]:
+    """Say how the load spreads over the nodes, behind the cache if there is one, and what a change of nodes moves."""
     subject, placement = "placement", design.placement
     n = len(placement.nodes)
     yield Line(subject, "nodes", n, "", placement.description)
@@ -31,8 +32,12 @@ def placement_lines(design: Design, workload: Workload) -> Iterator[Line]:
         return
     # A write goes to every replica. A read goes to one: any of them, or the first in the preference list.
     stored = balance(placement, workload, design.replicas, spread=design.spread)
-    read = stored if design.reads_from == "any" else balance(placement, workload)
-    work = workload.read_fraction * read.share + (1 - workload.read_fraction) * design.replicas * stored.share
+    read_copies = design.replicas if design.reads_from == "any" else 1
+    missed = behind.hits.miss_ratio if behind else 1.0
+    asked = behind if behind and missed > 0 else workload
+    read = balance(placement, asked, read_copies, spread=design.spread if read_copies > 1 else None)
+    reads = workload.read_fraction * missed
+    work = reads * read.share + (1 - workload.read_fraction) * design.replicas * stored.share
     relative = work / work.sum() / stored.fair
     busiest = int(relative.argmax())
     at_peak = workload.load.peak() * float(work[busiest])
