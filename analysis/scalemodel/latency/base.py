@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .table import Tabulated
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Many = Sequence[float] | NDArray[np.floating] | NDArray[np.integer]
 Values = dict["Variable", Floats]
 """What shared parts turned out to be: one value per time asked about."""
@@ -125,6 +126,8 @@ class Latency(Shown):
     def atoms(self) -> tuple[Floats, Floats]:
         """The times of positive probability, in seconds, and their probabilities."""
         jumps = self._jumps
+        if not len(jumps):
+            return jumps, jumps
         mass = self._tails(jumps, left=True)[1] - self._tails(jumps)[1]
         here = mass > 1e-14 * self._tails(jumps, left=True)[1]
         return jumps[here], mass[here]
@@ -373,14 +376,11 @@ def invert(law: Latency, p: Floats, q: Floats) -> Floats:
 
     allowed = goal + np.where(deep, 1, -1) * np.where(goal > 1e-9, _SLACK, 0.0)
 
-    def reached(below: Floats, above: Floats) -> NDArray[np.bool_]:
+    def reached(below: Floats, above: Floats) -> Flags:
         return np.where(deep, above <= allowed, below >= allowed)
 
     def missing(t: Floats, left: bool = False) -> Floats:
-        """Return the logarithm of how far the shares at `t` are from their goals: above 0 before they are reached."""
-        below, above = law._tails(t, left)
-        with np.errstate(divide="ignore"):
-            return np.clip(np.log(np.where(deep, above, goal)) - np.log(np.where(deep, goal, below)), -800, 800)
+        return roots.gaps(*law._tails(t, left), deep, goal)
 
     if len(knots) > _MANY:
         at = _first(knots, lambda t: reached(*law._tails(t)), len(p))
@@ -414,7 +414,7 @@ def invert(law: Latency, p: Floats, q: Floats) -> Floats:
     return np.where(p <= 0, low, np.where(q <= 0, high, found))
 
 
-def _first(knots: Floats, reached: Callable[[Floats], NDArray[np.bool_]], size: int) -> NDArray[np.int64]:
+def _first(knots: Floats, reached: Callable[[Floats], Flags], size: int) -> NDArray[np.int64]:
     """Return the first position of `knots` at which each goal is reached, or their number."""
     low, high = np.zeros(size, np.int64), np.full(size, len(knots), np.int64)
     while (low < high).any():
@@ -433,5 +433,7 @@ def _times(t: ArrayLike) -> Floats:
 
 def pointwise(function: Callable[[Floats], Floats], array: Floats) -> Any:
     """Apply a function of flat arrays to an array of any shape; a scalar gives a scalar."""
+    if not array.size:
+        return np.empty(array.shape)
     out = function(array.ravel())
     return float(out[0]) if array.ndim == 0 else out.reshape(array.shape)

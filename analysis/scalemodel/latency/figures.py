@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 def tail_plot(law: "Latency", ax: "Axes | None", label: str | None, deepest: float, points: bool = True) -> "Axes":
     """Draw P(T > t) over t; see `Latency.plot`."""
+    from matplotlib.ticker import LogLocator
+
     ax = with_percentiles(ax, deepest)
     t = curve_times(law, deepest)
     before, after = law._tails(t, left=True)[1], law._tails(t)[1]
     drawn = np.maximum(np.column_stack([before, after]).ravel(), deepest / 10)
     (line,) = ax.plot(np.repeat(t, 2), drawn, label=label)
+    first, last = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 300 * first else (1,), numticks=12))
     if points:
         shown = [q for q in SHARES if q >= deepest]
         times = law.isf(shown)
@@ -45,7 +49,7 @@ def curve_times(law: "Latency", deepest: float) -> "Floats":
 
 def with_percentiles(ax: "Axes | None", deepest: float) -> "Axes":
     """Return axes for tails: both logarithmic, percentiles named."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     ax = axes(ax)
     shown = [q for q in SHARES if q >= deepest]
@@ -55,7 +59,6 @@ def with_percentiles(ax: "Axes | None", deepest: float) -> "Axes":
     ax.yaxis.set_major_locator(FixedLocator(shown))
     ax.yaxis.set_major_formatter(FixedFormatter([f"p{100 * (1 - q):.6g}" for q in shown]))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda t, _: format_time(t)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("latency")

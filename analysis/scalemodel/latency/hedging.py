@@ -253,11 +253,17 @@ class HedgeCurve(Shown):
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the percentiles over the extra load."""
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
         ax = axes(ax)
         for i, p in enumerate(self.percentiles):
             ax.plot(100 * self.extra_load, 1e3 * self.quantiles[:, i], label=f"p{100 * p:g}", marker="o", markersize=3)
         ax.set_xscale("symlog", linthresh=0.1)
         ax.set_yscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("extra load [%]")
         ax.set_ylabel("latency [ms]")
         ax.set_title("What hedging gains, by what it costs")

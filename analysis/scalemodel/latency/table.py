@@ -26,7 +26,8 @@ SHALLOWEST = 1e-15
 """Absolute error of P(X <= t) that a stretch may have."""
 
 _MOST = 20_000  # stretches
-_LINES = 8192  # times of a sketch, twice
+_POWER_LAW = 1e-20  # moments take P(X > t) for a power of t below this
+_LINES = 512  # times of a sketch, twice
 _ANGLES = np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1)
 _POINTS = -np.cos(_ANGLES)
 _TRANSFORM = (2 / (DEGREE + 1)) * np.cos(np.outer(np.arange(DEGREE + 1), np.arccos(_POINTS)))
@@ -120,19 +121,24 @@ class Tabulated(Latency):
 
     @cached_property
     def _moments(self) -> tuple[float, float]:
-        """Mean and variance: the tails integrated over each stretch, and the power law after the last."""
+        """Mean and variance: an integral over the table, and over the power law that its far tail is."""
         x, w = self.quadrature()
-        end, power = self.edges[-1], self.panels[-1, POWER]
-        above = float(kernels.tails(self.panels, np.array([end]), False)[1][0]) if power < math.inf else 0.0
-        if above and power <= 1 + 1e-6:
+        end, power, above = math.inf, math.inf, 0.0
+        if self.panels[-1, POWER] < math.inf:
+            shares = self._tails(self.edges)[1]
+            last = np.flatnonzero(shares > _POWER_LAW)[-1:]
+            end, above = float(self.edges[last][0]), float(shares[last][0])
+            power = end * float(self._pdf(self.edges[last])[0]) / above
+            x, w = x[x < end], w[x < end]
+        if power <= 1 + 1e-6:
             return math.inf, math.inf
-        mean = float(w @ x + (above * end * power / (power - 1) if above else 0.0))
-        if above and power <= 2 + 1e-6:
+        mean = float(w @ x) + (above * end * power / (power - 1) if above else 0.0)
+        if power <= 2 + 1e-6:
             return mean, math.inf
         spread = float(w @ (x - mean) ** 2)
         if above:
             spread += above * (end**2 * power / (power - 2) - 2 * mean * end * power / (power - 1) + mean**2)
-        return mean, float(spread)
+        return mean, spread
 
 
 def tabulate(law: Latency) -> Tabulated:
@@ -168,7 +174,7 @@ def build(
         The relative error that `tails` has.
     """
     knots = union([knots])
-    walk = _Walk(tails, spread, TOLERANCE)
+    walk = _Walk(tails, spread, TOLERANCE if error < 1e-8 else error / 10)
     for start, stop in zip(knots, [*knots[1:], math.inf], strict=True):
         if not (stop == math.inf and bounded):
             walk.from_to(start, stop)
@@ -180,15 +186,17 @@ def _sketch(law: Latency) -> Tabulated:
     low, high = law.support
     if high == math.inf:
         high = float(law.isf(DEEPEST))
-    times = np.unique(np.concatenate([np.linspace(low, high, _LINES), np.geomspace(low or high * 1e-6, high, _LINES)]))
+    coarse = np.union1d(np.linspace(low, high, _LINES), np.geomspace(low or high * 1e-6, high, _LINES))
+    times = np.union1d(coarse, (coarse[1:] + coarse[:-1]) / 2)
     below, above = law._tails(times)
     deep = above[1:] < 0.3
     start, end = np.where(deep, above[:-1], below[:-1]), np.where(deep, above[1:], below[1:])
     walk = _Walk(law._tails, law._spread, TOLERANCE)
-    for row in zip(times[:-1], times[1:], deep, (start + end) / 2, (end - start) / 2, strict=True):
-        walk.add(row[0], row[1], row[0], row[2], np.array(row[3:]))
-    coarse = float((np.diff(times) / times[1:])[1:].max())
-    return walk.finish(times, (times[:1], below[:1]), above[-1] == 0, law.description, coarse)
+    for a, b, is_deep, middle, half in zip(times, times[1:], deep, (start + end) / 2, (end - start) / 2, strict=False):
+        walk.add(a, b, low, is_deep, np.array([middle, half]))
+    between = np.interp(times, coarse, np.interp(coarse, times, above))
+    error = (np.abs(between - above) / np.maximum(np.minimum(below, above), 1e-3)).max()
+    return walk.finish(times, (times[:1], below[:1]), above[-1] == 0, law.description, float(error))
 
 
 class _Walk:

@@ -1,6 +1,12 @@
 """Root finding for many targets at once, the function being called outside."""
 
+import math
+
+import numpy as np
+
 from scalemodel._jit import kernel
+
+_FAR = 800.0
 
 A, B, C, FA, FB, FC, OPEN = range(7)
 
@@ -34,6 +40,19 @@ def next_times(state, t):
         edge = min(0.5, 0.5 * tolerance / width)
         t[i] = a + min(max(step, edge), 1 - edge) * (b - a)
     return still
+
+
+@kernel
+def gaps(below, above, deep, goal):
+    """Return the logarithms of how far the shares are from their goals: above 0 before they are reached."""
+    out = np.empty(len(goal))
+    for i in range(len(goal)):
+        far, near = (above[i], goal[i]) if deep[i] else (goal[i], below[i])
+        if far <= 0 or near <= 0:
+            out[i] = -_FAR if far <= near else _FAR
+        else:
+            out[i] = min(max(math.log(far / near), -_FAR), _FAR)
+    return out
 
 
 @kernel
