@@ -95,7 +95,10 @@ class PhaseType(Latency):
         """Transition probabilities per jump, the rate of jumps, those over doubled strides, the rates of absorption."""
         rate = float(-self.generator.diagonal().min())
         jumps = np.maximum(self.generator / rate + np.eye(len(self.start)), 0.0)
-        return jumps, rate, kernels.strides(jumps), np.maximum(-self.generator.sum(axis=1), 0.0)
+        doubled = [kernels.stride(jumps)]
+        for _ in range(1, kernels.LEVELS):
+            doubled.append(doubled[-1] @ doubled[-1])
+        return jumps, rate, np.array(doubled), np.maximum(-self.generator.sum(axis=1), 0.0)
 
     def _survival(self, t: Floats) -> tuple[Floats, Floats]:
         jumps, rate, doubled, leaving = self._chain
