@@ -42,6 +42,7 @@ from .consequences import (
     warm_up,
 )
 from .curve import MissRatioCurve, miss_ratio_curve
+from .expiring import ExpiringResult, expiring_lru
 from .freshness import STRATEGIES, FreshnessResult, compare_freshness, freshness
 from .policies import POLICIES, Policy, catalogue
 from .simulate import CacheResult, simulate, sweep
@@ -59,6 +60,7 @@ __all__ = [
     "CacheResult",
     "CheResult",
     "DelayedHits",
+    "ExpiringResult",
     "FreshnessResult",
     "FrontCache",
     "MissRatioCurve",
@@ -84,6 +86,7 @@ __all__ = [
     "delayed_hits",
     "exact_fifo",
     "exact_lru",
+    "expiring_lru",
     "expiry_wave",
     "freshness",
     "front_cache",

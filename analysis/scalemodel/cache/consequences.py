@@ -150,15 +150,15 @@ class OriginLoad(Shown):
         """
         if self.utilisation >= 1:
             return math.inf
-        return self._waiting_share * (1 + self.cv2) / 2 / (self.capacity - self.origin_rate)
+        return self.waiting_share * (1 + self.cv2) / 2 / (self.capacity - self.origin_rate)
 
     @property
     def _servers(self) -> int:
         return max(1, round(self.capacity * self.service_time))
 
     @property
-    def _waiting_share(self) -> float:
-        """Erlang's C by the recursion of B."""
+    def waiting_share(self) -> float:
+        """Share of the requests that wait at all: Erlang's C by the recursion of B."""
         offered, blocked = self._servers * self.utilisation, 1.0
         for servers in range(1, self._servers + 1):
             blocked = offered * blocked / (servers + offered * blocked)
@@ -169,7 +169,7 @@ class OriginLoad(Shown):
         _check.share(p, "p")
         if self.utilisation >= 1:
             return math.inf
-        waiting = self._waiting_share
+        waiting = self.waiting_share
         return 0.0 if 1 - p >= waiting else self.mean_wait / waiting * math.log(waiting / (1 - p))
 
     @property

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from .. import _check
 from ..display import Shown, axes, format_count, format_share
@@ -237,7 +237,7 @@ def miss_ratio_curve(
     ratios = np.clip(values.mean(axis=0), 0, 1)
     low = high = None
     if len(values) > 1:
-        half = stdtrit(len(values) - 1, 0.995) * values.std(axis=0, ddof=1) / np.sqrt(len(values))
+        half = scipy.special.stdtrit(len(values) - 1, 0.995) * values.std(axis=0, ddof=1) / np.sqrt(len(values))
         low, high = np.clip(ratios - half, 0, 1), np.clip(ratios + half, 0, 1)
     return MissRatioCurve(at, ratios, name, method, by, trace.requests, compulsory, low, high)
 
