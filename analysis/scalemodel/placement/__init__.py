@@ -55,6 +55,7 @@ from .ring_law import (
     vnodes_for_peak,
 )
 from .schemes import SCHEMES, build, restore, scheme_options
+from .shards import ShardLoads, shard_loads
 from .shuffle_sharding import Isolation, ShuffleSharding
 from .tablet_placement import TabletPlacement
 from .tablets import LIMITS, HotTablets, Limits, Tablets
@@ -99,6 +100,7 @@ __all__ = [
     "RebalanceTime",
     "RedisSlots",
     "Rendezvous",
+    "ShardLoads",
     "ShuffleSharding",
     "TabletPlacement",
     "Tablets",
@@ -135,6 +137,7 @@ __all__ = [
     "rebalance_time",
     "restore",
     "scheme_options",
+    "shard_loads",
     "share_quantile",
     "touched_law",
     "traced_fan_out",
