@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from .. import _check
 from ..display import format_time
@@ -315,7 +315,8 @@ class Interpolated(Latency):
     @cached_property
     def _line(self) -> tuple[Floats, Floats, Floats]:
         """Logarithms of the times, normal scores, and the score per logarithm of each stretch; the outer two twice."""
-        logs, scores = np.log(self.times), np.where(self.p > 0.5, -special.ndtri(1 - self.p), special.ndtri(self.p))
+        ndtri = scipy.special.ndtri
+        logs, scores = np.log(self.times), np.where(self.p > 0.5, -ndtri(1 - self.p), ndtri(self.p))
         with np.errstate(divide="ignore"):
             slopes = np.diff(scores) / np.diff(logs)
         return logs, scores, np.concatenate([slopes[:1], slopes, slopes[-1:]])
@@ -332,7 +333,7 @@ class Interpolated(Latency):
 
     def _tails(self, t: Floats, left: bool = False) -> tuple[Floats, Floats]:
         score, _ = self._score(t, left)
-        return special.ndtr(score), special.ndtr(-score)
+        return scipy.special.ndtr(score), scipy.special.ndtr(-score)
 
     def _pdf(self, t: Floats) -> Floats:
         score, slope = self._score(t, False)
@@ -344,7 +345,7 @@ class Interpolated(Latency):
 
     def _quantile(self, p: Floats, q: Floats) -> Floats:
         _, scores, slopes = self._line
-        z = np.where(q < 0.5, -special.ndtri(q), special.ndtri(p))
+        z = np.where(q < 0.5, -scipy.special.ndtri(q), scipy.special.ndtri(p))
         at = np.searchsorted(scores, z, "right")
         anchor = np.maximum(at - 1, 0)
         with np.errstate(over="ignore", invalid="ignore"):

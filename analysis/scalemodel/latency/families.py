@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+import scipy  # loads its parts when they are first used
 
 from .. import _check
 from ._kernels import families as kernels
@@ -229,7 +229,7 @@ class Gamma(Family):
         return self._mean
 
     def _unit_quantile(self, p: Floats, q: Floats) -> Floats:
-        return np.where(q < 0.5, special.gammainccinv(self.shape, q), special.gammaincinv(self.shape, p))
+        return np.where(q < 0.5, scipy.special.gammainccinv(self.shape, q), scipy.special.gammaincinv(self.shape, p))
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -286,12 +286,12 @@ class Weibull(Family):
 
     def mean(self) -> float:
         """Mean in seconds."""
-        return float(self.scale * special.gamma(1 + 1 / self.shape))
+        return float(self.scale * scipy.special.gamma(1 + 1 / self.shape))
 
     def var(self) -> float:
         """Variance in seconds squared."""
-        second = float(special.gamma(1 + 2 / self.shape))
-        return self.scale**2 * (second - float(special.gamma(1 + 1 / self.shape)) ** 2) if second < math.inf else second
+        first, second = scipy.special.gamma(1 + np.array([1, 2]) / self.shape)
+        return float(self.scale**2 * (second - first**2) if second < math.inf else second)
 
     @property
     def _row(self) -> tuple[int, float, float, float]:
@@ -389,7 +389,7 @@ class LogNormal(Family):
         return kernels.LOGNORMAL, 0.0, self.median, self.sigma
 
     def _unit_quantile(self, p: Floats, q: Floats) -> Floats:
-        return np.exp(self.sigma * np.where(q < 0.5, -special.ndtri(q), special.ndtri(p)))
+        return np.exp(self.sigma * np.where(q < 0.5, -scipy.special.ndtri(q), scipy.special.ndtri(p)))
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
 
 from .. import _check
 from .base import NAMED, Delegating, Floats, Latency, Many
@@ -40,7 +40,7 @@ def _gamma(x: Floats, w: Floats) -> Latency | None:
         return None
     mean = float(w @ x)
     gap = math.log(mean) - float(w @ np.log(x))
-    log_shape = optimize.brentq(lambda u: u - special.digamma(math.exp(u)) - gap, -14.0, 14.0)
+    log_shape = scipy.optimize.brentq(lambda u: u - scipy.special.digamma(math.exp(u)) - gap, -14.0, 14.0)
     return Gamma(math.exp(log_shape), mean)
 
 
@@ -54,7 +54,7 @@ def _weibull(x: Floats, w: Floats) -> Latency | None:
         power = w * np.exp(shape * logs)
         return float(power @ logs / power.sum()) - 1 / shape - mean
 
-    shape = optimize.brentq(slope, 1e-3, 1e3)
+    shape = scipy.optimize.brentq(slope, 1e-3, 1e3)
     return Weibull(float(x[-1] * (w @ np.exp(shape * logs)) ** (1 / shape)), shape)
 
 
@@ -309,8 +309,8 @@ class Fit(Delegating):
         tail = (1 - _check.share(confidence, "the confidence")) / 2
         ordered = np.repeat(self.measured.times, self.measured.weights.astype(np.int64))
         n = len(ordered)
-        first = stats.binom.ppf(tail, n, shares).astype(np.int64) - 1
-        last = stats.binom.ppf(1 - tail, n, shares).astype(np.int64)
+        first = scipy.stats.binom.ppf(tail, n, shares).astype(np.int64) - 1
+        last = scipy.stats.binom.ppf(1 - tail, n, shares).astype(np.int64)
         low = np.where(first < 0, 0.0, ordered[np.clip(first, 0, n - 1)])
         return low, np.where(last >= n, math.inf, ordered[np.clip(last, 0, n - 1)])
 
@@ -319,8 +319,8 @@ class Fit(Delegating):
         floor = 0.3 / self.measured.n if deepest is None else deepest
         t = curve_times(self.measured, 1 / self.measured.n)
         slower = np.rint(self.measured._tails(t)[1] * self.measured.n)
-        low = special.betaincinv(np.maximum(slower, 1e-9), self.measured.n - slower + 1, 0.025)
-        high = special.betaincinv(slower + 1, np.maximum(self.measured.n - slower, 1e-9), 0.975)
+        low = scipy.special.betaincinv(np.maximum(slower, 1e-9), self.measured.n - slower + 1, 0.025)
+        high = scipy.special.betaincinv(slower + 1, np.maximum(self.measured.n - slower, 1e-9), 0.975)
         ax = tail_plot(self.measured, ax, f"sample of {self.measured.n}", floor, points=False)
         ax.fill_between(t, np.maximum(low, floor), high, alpha=0.2, linewidth=0, step="post")
         return tail_plot(self.law, ax, label or self.family, floor)

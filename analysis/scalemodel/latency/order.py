@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import special
 
 from .. import _check
 from ._kernels import families, order
@@ -223,13 +223,13 @@ def _kth_of_equal(k: int, n: int, below: Floats, above: Floats) -> tuple[Floats,
             return below**n, -np.expm1(n * np.where(above < 0.5, np.log1p(-above), np.log(below)))
         if k == 1:
             return -np.expm1(n * np.where(below < 0.5, np.log1p(-below), np.log(above))), above**n
-    return special.betainc(k, n - k + 1, below), special.betainc(n - k + 1, k, above)
+    return scipy.special.betainc(k, n - k + 1, below), scipy.special.betainc(n - k + 1, k, above)
 
 
 def _density_of_equal(k: int, n: int, below: Floats, above: Floats, density: Floats) -> Floats:
     """Return the density of the k-th of n equal parts."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = special.xlogy(k - 1, below) + special.xlogy(n - k, above) - special.betaln(k, n - k + 1)
+        log = scipy.special.xlogy(k - 1, below) + scipy.special.xlogy(n - k, above) - scipy.special.betaln(k, n - k + 1)
         return np.where(density > 0, density * np.exp(log), 0.0)
 
 

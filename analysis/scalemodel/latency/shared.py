@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import special
 
 from .. import _check
 from .base import Delegating, Floats, Latency, Values, latencies, stacked
@@ -111,16 +111,16 @@ class Correlated(Delegating):
         below, above = self.part._tails(t, left)
         if self.factor not in values:
             return below, above
-        level = np.where(above < 0.5, -special.ndtri(above), special.ndtri(below))
+        level = np.where(above < 0.5, -scipy.special.ndtri(above), scipy.special.ndtri(below))
         z = (level - math.sqrt(self.correlation) * values[self.factor]) / math.sqrt(1 - self.correlation)
-        return special.ndtr(z), special.ndtr(-z)
+        return scipy.special.ndtr(z), scipy.special.ndtr(-z)
 
     def _features(self, values: Values) -> Floats:
         if self.factor not in values:
             return self.part._features(values)
         steps = np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8.0])[:, None]
         z = math.sqrt(self.correlation) * values[self.factor] + math.sqrt(1 - self.correlation) * steps
-        p, q = special.ndtr(z).ravel(), special.ndtr(-z).ravel()
+        p, q = scipy.special.ndtr(z).ravel(), scipy.special.ndtr(-z).ravel()
         moving = self.part._table._quantile(p, q).reshape(z.shape)
         return stacked([moving, self.part._knots[:, None]])
 

@@ -19,8 +19,8 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import optimize, sparse
 
 from ._kernels import diagram as kernels
 from .chances import aligned
@@ -144,7 +144,7 @@ def minimise(
         (reads.equal.rows, first[0] + reads.equal.columns, reads.equal.values),
         (reads.equal.height + writes.equal.rows, first[1] + writes.equal.columns, writes.equal.values),
     ]
-    solution = optimize.linprog(
+    solution = scipy.optimize.linprog(
         np.eye(size)[-1] if violation else form(goal),
         A_ub=_matrix(blocks, count, size),
         b_ub=at_most,
@@ -208,7 +208,7 @@ def _matrix(blocks: Sequence[tuple[Any, Any, Any]], rows: int, columns: int) -> 
     if rows * columns <= DENSE:
         flat = np.bincount(row * columns + column, value, rows * columns)
         return flat.reshape(rows, columns)
-    return sparse.csc_array((value, (row, column)), shape=(rows, columns))
+    return scipy.sparse.csc_array((value, (row, column)), shape=(rows, columns))
 
 
 def node_prices(prices: Prices, nodes: Sequence[Node], mix: Mix) -> tuple[Floats, Floats]:

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from scalemodel import streams
 from scalemodel._kernels.popularity import cumulative
@@ -100,7 +100,8 @@ class LogNormalSize(ObjectSize):
         return self.median * math.exp(self.sigma**2 / 2)
 
     def _quantile(self, p: Floats) -> Floats:
-        return self.median * np.exp(self.sigma * ndtri(p)) if self.sigma else np.full(p.shape, self.median)
+        scores = scipy.special.ndtri(p) if self.sigma else np.zeros(p.shape)
+        return self.median * np.exp(self.sigma * scores)
 
 
 @dataclass(frozen=True, eq=False)
