@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalemodel.cache import che, irm_trace, simulate
-from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance
-from scalemodel.plan import Cache, Design, evaluate, read_plan
+from scalemodel.cache import che, expiring_lru, irm_trace, simulate
+from scalemodel.latency import Constant, Exponential, LogNormal, from_percentiles
+from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance, shard_loads
+from scalemodel.plan import Cache, Design, Latencies, evaluate, read_plan
 from scalemodel.plan.cache_lines import misses
 from scalemodel.topology import Topology
 from scalemodel.workload import DiurnalLoad, HotSet, Uniform, Workload, Zipf
@@ -102,6 +103,31 @@ def test_listed_nodes(tmp_path):
         ("[cluster]", "[cache]\nobjects = 0\n[cluster]", "cache.objects is 0"),
         ("[cluster]", '[cache]\nobjects = 5\npolicy = "lro"\n[cluster]', "cache.policy is 'lro'"),
         ("object_bytes = 100\n[cluster]", "[cache]\nbytes = 5\n[cluster]", "cache.bytes needs workload.object_bytes"),
+        ("[cluster]", "[cache]\nobjects = 5\nttl = 0\n[cluster]", "cache.ttl is 0"),
+        ("[cluster]", '[cache]\nobjects = 5\nwrites = "aside"\n[cluster]', "cache.writes is 'aside'"),
+        ("[cluster]", '[cache]\nobjects = 5\npolicy = "fifo"\nttl = 9\n[cluster]', "are modelled for lru"),
+        (
+            "[cluster]",
+            '[latency]\nread = { law = "lognorm" }\n[cluster]',
+            "'lognorm'; did you mean",
+        ),
+        ("[cluster]", '[latency]\nread = { law = "exponential" }\n[cluster]', "latency.read.mean is missing"),
+        (
+            "[cluster]",
+            '[latency]\nhit = { law = "constant", valu = 1 }\n[cluster]',
+            "latency.hit.valu is not a",
+        ),
+        ("[cluster]", '[latency]\nhit = { law = "constant", value = -1 }\n[cluster]', "constant latency is -1"),
+        (
+            "[cluster]",
+            '[latency]\nhit = { law = "percentiles", p5 = 1 }\n[cluster]',
+            "hit.p5 is not a percentile",
+        ),
+        ("[cluster]", '[latency]\nhot = { law = "constant" }\n[cluster]', "latency.hot is not a known key"),
+        ("[cluster]", '[quorum]\nreads = "a * d"\n[cluster]', "there is no node 'd'"),
+        ("[cluster]", '[quorum]\nreads = "a +"\n[cluster]', "cannot be read"),
+        ("[cluster]", '[quorum]\nreads = "a + b"\nwrites = "a"\n[cluster]', "have no common node"),
+        ("[cluster]", "[quorum]\n[cluster]", "neither reads nor writes"),
         ("[cluster]", "[cluster", "is not TOML"),
     ],
 )
@@ -200,3 +226,103 @@ def test_a_cache_that_holds_everything_leaves_only_writes():
     assert answer["load of the busiest node"] == pytest.approx(
         250 * balance(JumpHash(4), Workload(1.0, 1.0, Uniform(100))).share.max()
     )
+
+
+def test_a_cache_before_data_that_changes():
+    law, workload = Zipf(5000, 0.9), Workload(1000.0, 0.8, Zipf(5000, 0.9))
+    answer = evaluate(Design(JumpHash(4), cache=Cache(500, ttl=3.0, writes="write-around")), workload)
+    model = expiring_lru(law, 500, 1000.0, read_fraction=0.8, ttl=3.0, writes="write-around")
+    assert answer["hit ratio"] == model.hit_ratio
+    assert answer["stale hits"] == model.stale_share > 0
+    assert answer["reads that reach the nodes"] == pytest.approx(800 * model.miss_ratio)
+    through = evaluate(Design(JumpHash(4), cache=Cache(500)), workload)
+    assert through["hit ratio"] == pytest.approx(che(law, 500).hit_ratio, rel=1e-9)
+    with pytest.raises(KeyError):
+        through["stale hits"]
+
+
+def test_a_read_is_a_mixture_of_hits_and_misses_behind_a_queue():
+    hit, node = Constant(0.001), Exponential(0.010)
+    design = Design(
+        JumpHash(4), capacity=100.0, cache=Cache(100), latencies=Latencies(hit=hit, read=node, service_time=0.01)
+    )
+    answer = evaluate(design, Workload(400.0, popularity=Uniform(200)))
+    miss = 1 - answer["hit ratio"]
+    assert miss == pytest.approx(0.5, abs=1e-3)
+    busy = answer["utilisation of the busiest node"]
+    assert answer["wait at the busiest node"] == pytest.approx(busy / (100 - 100 * busy))  # M/M/1
+    draws = np.random.default_rng(1)
+    n = 400_000
+    wait = np.where(draws.random(n) < busy, draws.exponential(1 / (100 - 100 * busy), n), 0)
+    missed = 0.001 + draws.exponential(0.010, n) + wait
+    read = np.where(draws.random(n) < miss, missed, 0.001)
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        assert answer[f"miss {name}"] == pytest.approx(np.quantile(missed, share), rel=0.02)
+        assert answer[f"read {name}"] == pytest.approx(np.quantile(read, share), rel=0.03, abs=1e-6)
+
+
+def test_without_a_cache_a_read_comes_from_a_node():
+    laws = Latencies(read=LogNormal(0.002, 0.5), response=Constant(0.001))
+    answer = evaluate(Design(JumpHash(2), latencies=laws), Workload(10.0, popularity=Uniform(1000)))
+    assert answer["read p99"] == pytest.approx(0.001 + LogNormal(0.002, 0.5).quantile(0.99))
+    over = Design(JumpHash(2), capacity=1.0, latencies=Latencies(read=Constant(0.1), service_time=0.1))
+    assert evaluate(over, Workload(10.0, popularity=Uniform(1000)))["wait at the busiest node"] == np.inf
+
+
+def test_latencies_are_read_from_the_file(tmp_path):
+    table = """[latency]
+read = { law = "percentiles", p50 = 0.002, p999 = 0.02 }
+hit = { law = "lognormal", median = 0.001, sigma = 0.5 }
+service_time = 0.001
+[cluster]"""
+    found = read(tmp_path, GOOD.replace("[cluster]", table)).design.latencies
+    assert found.hit == LogNormal(0.001, 0.5)
+    assert found.read.quantile(0.999) == pytest.approx(from_percentiles({0.5: 0.002, 0.999: 0.02}).quantile(0.999))
+    assert (found.write, found.service_time) == (None, 0.001)
+
+
+def test_quorums_of_zones(tmp_path):
+    plan = read(tmp_path, GOOD.replace("[placement]", '[quorum]\nreads = "choose(2, a, b, c)"\n[placement]'))
+    answer = evaluate(plan.design, plan.workload)
+    # three zones of two nodes of 500 requests/s, two of which serve each request
+    assert answer["capacity"] == pytest.approx(3 * 2 * 500 / 2)
+    assert answer["utilisation of the busiest member"] == pytest.approx(1500 / 1500)
+    assert answer["failures that reads survive"] == answer["failures that writes survive"] == 1
+    assert answer["members asked by a request"] == pytest.approx(2)
+    even = answer["utilisation if load were even"]
+    assert even == pytest.approx(1.0)  # the nodes' load is that of the quorums
+    peak = answer["peak-to-mean of the requests"]
+    assert answer["utilisation of the busiest node"] == pytest.approx(even * peak)
+
+
+def test_quorums_of_nodes_without_capacity():
+    from scalemodel.quorum import Node, QuorumSystem
+
+    a, b, c = map(Node, ["n1", "n2", "n3"])
+    design = Design(HashRing(3), replicas=3, quorums=QuorumSystem(reads=a + b + c))
+    answer = evaluate(design, Workload(10.0, 1.0, Uniform(1000)))
+    assert answer["load of the busiest member"] == pytest.approx(1 / 3)
+    assert answer["failures that reads survive"] == 2
+    assert answer["failures that writes survive"] == 0
+
+
+@pytest.mark.parametrize("scheme", ["ring", "table", "redis", "maglev"])
+def test_the_hottest_shard_is_counted_key_by_key(scheme):
+    from scalemodel.placement import build
+
+    law = Zipf(2000, 1.0)
+    placement = build(scheme, Topology.grid(5))
+    shards = shard_loads(placement, law)
+    assert shards.share.sum() == pytest.approx(1)
+    by_node = np.bincount(shards.primary, shards.share, len(placement.nodes))
+    np.testing.assert_allclose(by_node, balance(placement, law).share, rtol=1e-9)
+    assert shards.share[shards.hottest] >= law.pmf(0) == shards.hottest_key.max()
+    frame = shards.to_frame()
+    assert frame["requests_share"].is_monotonic_decreasing
+    assert "hottest" in shards.title
+    assert shards.plot().get_ylabel() == "share of all requests [%]"
+    assert evaluate(Design(placement), Workload(1.0, popularity=law))["hottest shard"] == shards.share.max()
+
+
+def test_schemes_without_shards_have_none():
+    assert shard_loads(JumpHash(4), Zipf(100, 1.0)) is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cache import CheResult, che, warm_up
+from ..cache import CheResult, ExpiringResult, che, expiring_lru, warm_up
 from ..workload import Popularity, Workload
 from .design import Design
 from .evaluation import Line
@@ -60,15 +60,24 @@ def misses(design: Design, workload: Workload) -> Misses | None:
     if cache is None or law is None:
         return None
     size = None if cache.by == "objects" else workload.object_size
-    hits = che(law, cache.size, cache.policy, object_size=size)
-    return Misses(law, hits)
+    if cache.policy != "lru":
+        return Misses(law, che(law, cache.size, cache.policy, object_size=size))
+    # at the peak: the faster the requests come, the more of them a copy serves before it expires
+    rate, read = workload.load.peak(), workload.read_fraction
+    return Misses(
+        law,
+        expiring_lru(law, cache.size, rate, read_fraction=read, ttl=cache.ttl, writes=cache.writes, object_size=size),
+    )
 
 
 def cache_lines(behind: Misses, workload: Workload) -> Iterator[Line]:
     """Say how much a cache answers, what it leaves to the nodes, and what happens when it starts empty."""
     hits, subject = behind.hits, "cache"
     reads = workload.load.peak() * workload.read_fraction
-    yield Line(subject, "hit ratio", hits.hit_ratio, "share", f"{hits.policy}, of the reads; Che's model")
+    how = f"{hits.policy}, {hits.writes}" if isinstance(hits, ExpiringResult) else hits.policy
+    yield Line(subject, "hit ratio", hits.hit_ratio, "share", f"{how}, of the reads; Che's model")
+    if isinstance(hits, ExpiringResult) and hits.writes == "write-around":
+        yield Line(subject, "stale hits", hits.stale_share, "share", "of the hits: older than the last write")
     yield Line(subject, "reads that reach the nodes", reads * hits.miss_ratio, "requests/s", "at the peak")
     if hits.policy == "lru" and np.isfinite(hits.characteristic_time):
         held = float(hits.counts @ hits.hits)

@@ -1,15 +1,18 @@
 """A design and the workload it is to carry."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ..latency import Latency
 from ..placement import Placement
+from ..quorum import QuorumSystem
 from ..workload import Workload
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A cache before the nodes. A write goes through it: the copy is made anew, and the nodes are written, too.
+    """A cache before the nodes.
 
     Attributes
     ----------
@@ -18,11 +21,50 @@ class Cache:
     by : {"objects", "bytes"}
     policy : str
         One that `scalemodel.cache.che` models.
+    ttl : float
+        Seconds that a copy may be served; LRU only.
+    writes : str
+        What a write does to the copy, as in `scalemodel.cache.expiring_lru`; it goes to the nodes in any case. Other
+        policies than LRU are written through.
     """
 
     size: float
     by: Literal["objects", "bytes"] = "objects"
     policy: str = "lru"
+    ttl: float = math.inf
+    writes: str = "write-through"
+
+    def __post_init__(self) -> None:
+        if self.policy != "lru" and (self.ttl < math.inf or self.writes != "write-through"):
+            raise ValueError(
+                f"the cache's policy is {self.policy!r}: a TTL, and writes other than write-through, are modelled for "
+                "lru; leave them out or take lru"
+            )
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """How long the parts of a request take; those left out count as nothing.
+
+    Attributes
+    ----------
+    read, response : Latency, optional
+        From the coordinator to a replica and the work there; back.
+    write, ack : Latency, optional
+        The same of a write.
+    hit : Latency, optional
+        Of a read that the cache answers; a miss takes it, too, before it goes on to the nodes.
+    service_time : float, optional
+        Seconds that a node works on a request: it has capacity times service time of servers, before which requests
+        queue. Without it there are no queues.
+    """
+
+    read: Latency | None = None
+    response: Latency | None = None
+    write: Latency | None = None
+    ack: Latency | None = None
+    hit: Latency | None = None
+    service_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +87,10 @@ class Design:
         Bytes per second that a node may spend on moving data.
     cache : Cache, optional
         What answers reads before they reach a node.
+    latencies : Latencies, optional
+        How long the parts of a request take.
+    quorums : QuorumSystem, optional
+        Which sets of nodes, or of the domains that `spread` keeps the copies apart in, answer a read or a write.
     """
 
     placement: Placement
@@ -54,6 +100,8 @@ class Design:
     capacity: float | None = None
     bandwidth: float | None = None
     cache: Cache | None = None
+    latencies: Latencies | None = None
+    quorums: QuorumSystem | None = None
 
 
 @dataclass(frozen=True, eq=False)

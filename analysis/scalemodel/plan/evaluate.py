@@ -6,7 +6,9 @@ from ..workload import Workload
 from .cache_lines import cache_lines, misses
 from .design import Design
 from .evaluation import Evaluation, Line
-from .placement_lines import placement_lines
+from .latency_lines import latency_lines
+from .placement_lines import UTILISATION, placement_lines
+from .quorum_lines import quorum_lines
 
 
 def evaluate(design: Design, workload: Workload, title: str = "Design") -> Evaluation:
@@ -21,8 +23,17 @@ def evaluate(design: Design, workload: Workload, title: str = "Design") -> Evalu
     0.5
     """
     behind = misses(design, workload)
-    before = () if behind is None else cache_lines(behind, workload)
-    return Evaluation(title, (*_workload_lines(workload), *before, *placement_lines(design, workload, behind)))
+    lines = list(_workload_lines(workload))
+    if behind is not None:
+        lines += cache_lines(behind, workload)
+    placed = list(placement_lines(design, workload, behind))
+    lines += placed
+    if design.quorums is not None:
+        lines += quorum_lines(design, workload)
+    if design.latencies is not None:
+        busiest = next((line.value for line in placed if line.quantity == UTILISATION), None)
+        lines += latency_lines(design, busiest, behind)
+    return Evaluation(title, tuple(lines))
 
 
 def _workload_lines(workload: Workload) -> Iterator[Line]:

@@ -1,17 +1,22 @@
 """The TOML file that describes a design and its workload: one table per subject, strict about its keys."""
 
+import inspect
+import math
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from pydantic_core import ErrorDetails
 
+from .. import latency
 from .. import workload as w
 from ..placement import Placement, build, scheme_options
 from ..topology import Topology, nearest
-from .design import Cache, Design, Plan
+from .design import Cache, Design, Latencies, Plan
+from .quorum_lines import read_quorums
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -164,13 +169,78 @@ class _CacheTable(_Table):
     objects: PositiveFloat | None = None
     bytes: PositiveFloat | None = None
     policy: Literal["lru", "fifo", "random", "lfu", "qlru", "klru"] = "lru"
+    ttl: PositiveFloat = math.inf
+    writes: Literal["cache-aside", "read-through", "write-through", "write-back", "write-around"] = "write-through"
 
     def build(self) -> Cache:
-        if self.objects is not None and self.bytes is None:
-            return Cache(self.objects, "objects", self.policy)
-        if self.bytes is not None and self.objects is None:
-            return Cache(self.bytes, "bytes", self.policy)
-        raise ValueError("cache needs either objects or bytes: say with one of them how much fits")
+        if (self.objects is None) == (self.bytes is None):
+            raise ValueError("cache needs either objects or bytes: say with one of them how much fits")
+        by: Literal["objects", "bytes"] = "objects" if self.bytes is None else "bytes"
+        size = self.objects if self.bytes is None else self.bytes
+        assert size is not None
+        return Cache(size, by, self.policy, self.ttl, self.writes)
+
+
+class _LawTable(_Table):
+    """Besides the name of the law, every parameter of it is a key, in seconds where it is a time."""
+
+    model_config = ConfigDict(extra="allow")
+
+    law: str
+
+    def build(self, where: str) -> latency.Latency:
+        if self.law not in _LAWS:
+            raise ValueError(f"{where}.law is {self.law!r}{nearest(self.law, _LAWS)}: give one of {', '.join(_LAWS)}")
+        given = dict(self.model_extra or {})
+        if self.law == "percentiles":
+            return latency.from_percentiles({_percentile(key, where): value for key, value in given.items()})
+        make = _LAWS[self.law]
+        parameters = list(inspect.signature(make).parameters)
+        if unknown := [key for key in given if key not in parameters]:
+            raise ValueError(f"{where}.{_not_known(unknown[0], ['law', *parameters])}")
+        if lacking := [key for key in parameters if key not in given]:
+            raise ValueError(f"{where}.{lacking[0]} is missing: add it")
+        return make(**given)
+
+
+_LAWS: dict[str, Callable[..., latency.Latency]] = {
+    "constant": latency.Constant,
+    "uniform": latency.Uniform,
+    "exponential": latency.Exponential,
+    "gamma": latency.Gamma,
+    "weibull": latency.Weibull,
+    "pareto": latency.Pareto,
+    "lognormal": latency.LogNormal,
+    "percentiles": latency.from_percentiles,
+}
+
+
+def _percentile(key: str, where: str) -> float:
+    """Return the share that a key such as p50, p99 or p999 names."""
+    if not re.fullmatch(r"p\d\d+", key):
+        raise ValueError(f"{where}.{key} is not a percentile: write p50, p99, p999 and so on")
+    return float(f"0.{key[1:]}")
+
+
+class _LatencyTable(_Table):
+    read: _LawTable | None = None
+    response: _LawTable | None = None
+    write: _LawTable | None = None
+    ack: _LawTable | None = None
+    hit: _LawTable | None = None
+    service_time: PositiveFloat | None = None
+
+    def build(self) -> Latencies:
+        laws = {name: getattr(self, name) for name in ("read", "response", "write", "ack", "hit")}
+        built = {name: law.build(f"latency.{name}") for name, law in laws.items() if law is not None}
+        return Latencies(**built, service_time=self.service_time)
+
+
+class _QuorumTable(_Table):
+    """Expressions over the cluster's nodes, or over the domains that `placement.spread` keeps the copies apart in."""
+
+    reads: str | None = None
+    writes: str | None = None
 
 
 class _PlanTable(_Table):
@@ -179,6 +249,8 @@ class _PlanTable(_Table):
     cluster: _ClusterTable
     placement: _PlacementTable = _PlacementTable()
     cache: _CacheTable | None = None
+    quorum: _QuorumTable | None = None
+    latency: _LatencyTable | None = None
 
     def build(self) -> Plan:
         how = self.placement
@@ -188,6 +260,10 @@ class _PlanTable(_Table):
         workload = self.workload.build()
         if cache is not None and cache.by == "bytes" and workload.object_size is None:
             raise ValueError("cache.bytes needs workload.object_bytes: add it, or say how many objects fit")
+        quorums = None
+        if self.quorum is not None:
+            sides = self.quorum.reads, self.quorum.writes
+            quorums = read_quorums(*sides, placement.topology, how.spread, self.cluster.capacity)
         design = Design(
             placement,
             how.replicas,
@@ -196,6 +272,8 @@ class _PlanTable(_Table):
             self.cluster.capacity,
             self.cluster.rebalance_bandwidth,
             cache,
+            None if self.latency is None else self.latency.build(),
+            quorums,
         )
         return Plan(self.title, workload, design)
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterator
 
 from ..display import format_share
-from ..placement import balance, movement, one_fewer, one_more, rebalance_time
+from ..placement import balance, movement, one_fewer, one_more, rebalance_time, shard_loads
 from ..workload import Workload
 from .cache_lines import Misses
 from .design import Design
 from .evaluation import Line
+
+UTILISATION = "utilisation of the busiest node"
 
 
 def placement_lines(design: Design, workload: Workload, behind: Misses | None = None) -> Iterator[Line]:
@@ -30,14 +32,18 @@ def placement_lines(design: Design, workload: Workload, behind: Misses | None = 
     )
     if workload.popularity is None:
         return
-    # A write goes to every replica. A read goes to one: any of them, or the first in the preference list.
+    # A write goes to every replica and a read to one, any of them or the first in the preference list; or to quorums.
     stored = balance(placement, workload, design.replicas, spread=design.spread)
-    read_copies = design.replicas if design.reads_from == "any" else 1
+    copies_read, copies_written = 1.0, float(design.replicas)
+    if design.quorums is not None:
+        best = design.quorums.strategy(workload.read_fraction)
+        copies_read, copies_written = best.network_load(1.0), best.network_load(0.0)
+    read_copies = design.replicas if design.reads_from == "any" or copies_read > 1 else 1
     missed = behind.hits.miss_ratio if behind else 1.0
     asked = behind if behind and missed > 0 else workload
     read = balance(placement, asked, read_copies, spread=design.spread if read_copies > 1 else None)
     reads = workload.read_fraction * missed
-    work = reads * read.share + (1 - workload.read_fraction) * design.replicas * stored.share
+    work = reads * copies_read * read.share + (1 - workload.read_fraction) * copies_written * stored.share
     relative = work / work.sum() / stored.fair
     busiest = int(relative.argmax())
     at_peak = workload.load.peak() * float(work[busiest])
@@ -48,8 +54,15 @@ def placement_lines(design: Design, workload: Workload, behind: Misses | None = 
     if design.capacity is not None:
         capacity = design.capacity * placement.topology.weights[busiest]
         even = workload.load.peak() * float(work.sum()) / (design.capacity * sum(placement.topology.weights))
-        yield Line(subject, "utilisation of the busiest node", at_peak / capacity, "share", "at the peak")
+        yield Line(subject, UTILISATION, at_peak / capacity, "share", "at the peak")
         yield Line(subject, "utilisation if load were even", even, "share", "at the peak")
+    shards = shard_loads(placement, workload)
+    if shards is not None:
+        hot = shards.hottest
+        key = format_share(shards.hottest_key[hot] / shards.share[hot])
+        note = f"of all requests{', before the cache' if behind else ''}; one key has {key} of it"
+        yield Line(subject, "shards", len(shards), "", "that are placed as a whole")
+        yield Line(subject, "hottest shard", float(shards.share[hot]), "share", note)
     extra = math.ceil(n * float(relative[busiest]) - 1e-9) - n
     yield Line(subject, "nodes that imbalance costs", extra, "", "to bring the busiest to the mean of today")
     yield from _change_lines(design, workload)
