@@ -261,6 +261,29 @@ def test_examples_of_the_readme():
     assert [system.capacity(fr) for fr in (1, 0.5, 0)] == [close(10_000), printed(3913.0434, 3), close(2000)]
 
 
+def test_latencies_of_the_readme():
+    spec = zip("abcdef", (1000, 500) * 3, range(1, 7), strict=True)
+    nodes = a, b, c, d, e, f = [Node(x, 10 * cap, cap, t) for x, cap, t in spec]
+    grid = QuorumSystem(reads=a * b * c + d * e * f)
+    assert [grid.capacity(0, f=f) for f in (0, 1)] == [close(2000), close(1000)]
+    write2 = QuorumSystem(writes=choose(2, [a, b, c, d, e]))
+    assert [write2.capacity(0, f=f) for f in (0, 1)] == [close(2000), close(4000 / 3)]
+    fast = grid.strategy(0.5, "latency")
+    assert [fast.latency(fr) for fr in (1, 0, 0.5)] == [close(3), close(4), close(3.5)]
+    assert grid.latency(0.5, optimize="latency", load_limit=1 / 1500) == close(11 / 3)
+    assert grid.capacity(0.5, latency_limit=4) == pytest.approx(3856.2090893331633, rel=1e-6)
+    assert grid.network_load(0.5, optimize="network") == close(2.5)
+    with pytest.raises(ValueError, match="latency"):
+        grid.strategy(0.5, latency_limit=1)
+    shown = QuorumSystem(reads=choose(3, [a, c, e, b + d + f]), writes=choose(2, [a, c, e, b * d * f]))
+    limits = {"latency_limit": 4, "network_limit": 4}
+    assert shown.resilience == 1
+    assert shown.capacity(0.75, f=1, **limits) == close(3500)
+    found = search(nodes, 0.75, resilience=1, f=1, **limits, time_limit=20, progress=False)
+    assert found.strategy.capacity(0.75) >= 3500 * (1 - 1e-6)
+    assert found.strategy.latency(0.75) <= 4 * (1 + 1e-9)
+
+
 def test_aurora():
     system = aurora()
     assert [system.capacity(fr) for fr in (1, 0.5, 0)] == [close(2.0), close(12 / 7), close(1.5)]
