@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from ..display import Shown, axes, format_count, format_share, format_time
+from ..latency import Constant, Exponential, Latency, Mixture
 from ..topology import nearest
 from ..workload import Popularity
 from ._kernels import after
@@ -24,89 +25,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-class Latency(Protocol):
-    """What is asked of a latency: the share of the requests that take longer, and the mean, in seconds."""
-
-    def sf(self, t: Any) -> Any:
-        """Share of the requests that take longer than t seconds."""
-
-    def mean(self) -> float:
-        """Seconds in the mean."""
-
-
 # --- latency ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class ReadLatency(Shown):
-    """The latency of reads of which some hit the cache and some go behind it.
-
-    Parameters
-    ----------
-    miss_ratio : float
-    hit, miss : Latency
-        Of a hit, and of a miss as a whole.
-
-    Examples
-    --------
-    >>> class Exponential:
-    ...     def __init__(self, mean): self.scale = mean
-    ...     def sf(self, t): return np.exp(-np.asarray(t) / self.scale)
-    ...     def mean(self): return self.scale
-    >>> reads = ReadLatency(0.05, Exponential(0.001), Exponential(0.010))
-    >>> round(reads.mean(), 6), round(reads.quantile(0.5), 6), round(reads.quantile(0.99), 4)
-    (0.00145, 0.000739, 0.0161)
-    """
-
-    miss_ratio: float
-    hit: Latency
-    miss: Latency
-
-    def __post_init__(self) -> None:
-        _check.share(self.miss_ratio, "miss_ratio")
-
-    def sf(self, t: ArrayLike) -> Any:
-        """Share of the reads that take longer than t seconds."""
-        return (1 - self.miss_ratio) * self.hit.sf(t) + self.miss_ratio * self.miss.sf(t)
-
-    def cdf(self, t: ArrayLike) -> Any:
-        """Share of the reads that take t seconds at most."""
-        return 1 - self.sf(t)
-
-    def mean(self) -> float:
-        """Seconds in the mean."""
-        return (1 - self.miss_ratio) * self.hit.mean() + self.miss_ratio * self.miss.mean()
-
-    def quantile(self, p: float) -> float:
-        """Seconds that a share `p` of the reads does not exceed."""
-        left = 1 - _check.share(p, "p")
-        if not 0 < left < 1:
-            raise ValueError(f"p is {p!r}: give a share above 0 and below 1")
-        high = max(self.mean(), 1e-12)
-        while float(self.sf(high)) > left:
-            high *= 2
-            if high > 1e18:
-                raise ValueError(f"the quantile {p!r} is beyond 1e18 s: give a smaller p")
-        low = 0.0
-        for _ in range(200):
-            middle = (low + high) / 2
-            low, high = (middle, high) if float(self.sf(middle)) > left else (low, middle)
-        return high
-
-    @property
-    def title(self) -> str:
-        """The verdict in one line."""
-        return (
-            f"Reads, of which {format_share(self.miss_ratio)} miss: mean {format_time(self.mean())}, "
-            f"p99 {format_time(self.quantile(0.99))}"
-        )
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the quantiles that people ask for."""
-        import pandas as pd
-
-        shares = (0.5, 0.9, 0.95, 0.99, 0.999)
-        return pd.DataFrame({"quantile": shares, "latency_ms": [1e3 * self.quantile(p) for p in shares]})
 
 
 @dataclass(frozen=True)
@@ -164,13 +83,36 @@ class OriginLoad(Shown):
             blocked = offered * blocked / (servers + offered * blocked)
         return blocked / (1 - self.utilisation * (1 - blocked))
 
-    def wait_quantile(self, p: float) -> float:
-        """Seconds in the queue that a share `p` does not exceed: the wait, where there is one, taken as exponential."""
-        _check.share(p, "p")
+    @property
+    def wait(self) -> Latency:
+        """The wait in the queue; where there is one, it is taken as exponential, which for M/M/c it is.
+
+        Raises
+        ------
+        ValueError
+            If the origin is overloaded: the queue only grows.
+        """
         if self.utilisation >= 1:
-            return math.inf
+            raise ValueError(
+                f"the origin gets {self.origin_rate:g} requests/s and can serve {self.capacity:g}: its queue only "
+                "grows; lower the miss ratio or raise the capacity"
+            )
         waiting = self.waiting_share
-        return 0.0 if 1 - p >= waiting else self.mean_wait / waiting * math.log(waiting / (1 - p))
+        if not self.mean_wait > 0:
+            return Constant(0.0)
+        return Mixture([Constant(0.0), Exponential(self.mean_wait / waiting)], weights=[1 - waiting, waiting])
+
+    def read_latency(self, hit: Latency, service: Latency) -> Latency:
+        """Return the latency of reads before the cache: hits, and misses that find out, wait and are served.
+
+        Examples
+        --------
+        >>> from scalemodel.latency import Constant, Exponential
+        >>> reads = origin_load(0.05, 10_000, 1000, 0.004).read_latency(Constant(0.001), Exponential(0.004))
+        >>> round(reads.mean(), 6), round(reads.quantile(0.99), 4)
+        (0.001217, 0.008)
+        """
+        return Mixture([hit, hit + (self.wait + service)], weights=[1 - self.miss_ratio, self.miss_ratio])
 
     @property
     def knee(self) -> float:
@@ -189,8 +131,9 @@ class OriginLoad(Shown):
         """Return a table of one row."""
         import pandas as pd
 
+        p99 = self.wait.quantile(0.99) if self.utilisation < 1 else math.inf
         row = {"origin_rate": self.origin_rate, "utilisation": self.utilisation, "mean_wait_ms": 1e3 * self.mean_wait}
-        return pd.DataFrame([row | {"p99_wait_ms": 1e3 * self.wait_quantile(0.99), "knee_miss_ratio": self.knee}])
+        return pd.DataFrame([row | {"p99_wait_ms": 1e3 * p99, "knee_miss_ratio": self.knee}])
 
 
 def origin_load(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..cache import origin_load
-from ..latency import Constant, Exponential, Latency, Mixture
+from ..latency import Constant, Latency, Mixture
 from .cache_lines import Misses
 from .design import Design, Latencies
 from .evaluation import Line
@@ -44,9 +44,7 @@ def queue(design: Design, parts: Latencies, busiest: float | None) -> Latency | 
     """Return the wait at the busiest node, or None where the design does not say how it works."""
     if busiest is None or parts.service_time is None or design.capacity is None or not 0 < busiest < 1:
         return None
-    load = origin_load(1.0, busiest * design.capacity, design.capacity, parts.service_time)
-    waiting = load.waiting_share
-    return Mixture([Constant(0.0), Exponential(load.mean_wait / waiting)], weights=[1 - waiting, waiting])
+    return origin_load(1.0, busiest * design.capacity, design.capacity, parts.service_time).wait
 
 
 def quantiles(what: str, law: Latency, note: str) -> Iterator[Line]:
