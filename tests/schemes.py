@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import xxhash
+from reference import cassandra, crush, engines
 from reference import copysets as sets
-from reference import crush, engines
 from reference import ketama as libmemcached
 from reference import maglev as tables
 from reference import partition_table as partitions
@@ -20,6 +20,7 @@ from scalemodel.placement import (
     AnchorHash,
     BinomialHash,
     BoundedLoad,
+    CassandraRing,
     Copysets,
     Crush,
     DxHash,
@@ -207,6 +208,10 @@ def redis_hashes(placement: RedisSlots, keys: Any, hashed: bool) -> list[int]:
     return [int(key) if hashed else redis.slot(key) for key in keys]
 
 
+def cassandra_ring(placement: CassandraRing) -> Callable[[int], Iterator[int]]:
+    return lambda key: cassandra.walk(cassandra.signed(key), placement.tokens)
+
+
 BUCKETS = {"weighted": False, "any_may_leave": False, "steady_lists": False}
 STATEFUL = {"weighted": False, "steady_lists": False}
 
@@ -242,6 +247,13 @@ SCHEMES = {
     "crush": Scheme(partial(Crush, choose_total_tries=10**6), crush_tries, grain=2e-4, **TABLE),
     "crush of a pool": Scheme(partial(Crush, choose_total_tries=10**6, pg_num=100), crush_tries, **TABLE),
     "redis": Scheme(RedisSlots, redis_slots, redis_hashes, steady_lists=False, grain=4 / 16384),
+    "cassandra": Scheme(CassandraRing, cassandra_ring),
+    "cassandra, chosen tokens": Scheme(
+        partial(CassandraRing, num_tokens=4, allocation="replicas", replication_factor=2),
+        cassandra_ring,
+        monotone=False,  # but for what test_cassandra shows: a node of another weight changes what later ones choose
+        grain=0.1,
+    ),
     "jump back": Scheme(JumpBackHash, jumpback, **BUCKETS),
     "jump back by xorshift": Scheme(partial(JumpBackHash, variant="xorshift_l7r9"), jumpback, **BUCKETS),
     "flip": Scheme(FlipHash, engine(engines.flip), **BUCKETS),

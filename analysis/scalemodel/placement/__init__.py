@@ -15,6 +15,7 @@ from .anchor import AnchorHash
 from .balance import Balance, BalanceOverSeeds, BalanceReport, balance, balance_over_seeds, balance_report
 from .binomial import BinomialHash
 from .bounded_load import BoundedAssignment, BoundedLoad
+from .cassandra import CassandraRing
 from .choices import Dispatch, DispatchQueue, choices_queue_tail, choices_tail, dispatch, dispatch_queue
 from .compare import Comparison, compare
 from .copysets import Copysets
@@ -70,6 +71,7 @@ __all__ = [
     "BinomialHash",
     "BoundedAssignment",
     "BoundedLoad",
+    "CassandraRing",
     "Comparison",
     "Copysets",
     "Crush",

@@ -1,6 +1,7 @@
 """Consistent hashing on a ring with virtual nodes (Karger et al. 1997)."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,8 +38,41 @@ def indexed(points: NDArray[np.uint64], counts: NDArray[np.int64]) -> Index:
     return Index(in_order, their_owners, starts, bits)
 
 
+def point_counts(weights: Sequence[float], each: int) -> NDArray[np.int64]:
+    """Return the points of each node when one of weight 1 has `each`: rounded, at least one."""
+    return np.maximum(1, np.rint(np.asarray(weights) * each)).astype(np.int64)
+
+
+class PointRing(Placement):
+    """What rings of points have in common; a scheme defines `_index`."""
+
+    @property
+    def points(self) -> NDArray[np.uint64]:
+        """The points in ring order."""
+        return self._index.points[:-1]
+
+    @property
+    def owners(self) -> NDArray[np.int32]:
+        """The node of each point, in ring order."""
+        return self._index.owners[:-1]
+
+    @cached_property
+    @abstractmethod
+    def _index(self) -> Index:
+        """Return the points and who owns them."""
+
+    def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        return kernels.lookup(hashes, *self._index)
+
+    def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
+        return kernels.replicas(hashes, *self._index, domains, n)
+
+    def _boundaries(self) -> NDArray[np.uint64]:
+        return self.points
+
+
 @dataclass(frozen=True, init=False)
-class HashRing(Placement):
+class HashRing(PointRing):
     """A ring of points, `vnodes` for each node of weight 1; a key belongs to the first point at or after its hash.
 
     Points are the XXH64 of ``"name_0"``, ``"name_1"``, … and keys are hashed by XXH64, both with `seed`: the ring of
@@ -98,17 +132,7 @@ class HashRing(Placement):
     @property
     def counts(self) -> NDArray[np.int64]:
         """Points of each node, ``int64[nodes]``."""
-        return np.maximum(1, np.rint(np.asarray(self.topology.weights) * self.vnodes)).astype(np.int64)
-
-    @property
-    def points(self) -> NDArray[np.uint64]:
-        """The points in ring order."""
-        return self._index.points[:-1]
-
-    @property
-    def owners(self) -> NDArray[np.int32]:
-        """The node of each point, in ring order."""
-        return self._index.owners[:-1]
+        return point_counts(self.topology.weights, self.vnodes)
 
     @cached_property
     def _index(self) -> Index:
@@ -117,12 +141,3 @@ class HashRing(Placement):
         murmur2 = self.hash == "murmur2"
         seed = (self.seed + MURMUR2_SEED) % 2**64 if murmur2 else self.seed
         return indexed(kernels.name_points(names, offsets, counts, np.uint64(seed), murmur2), counts)
-
-    def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
-        return kernels.lookup(hashes, *self._index)
-
-    def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
-        return kernels.replicas(hashes, *self._index, domains, n)
-
-    def _boundaries(self) -> NDArray[np.uint64]:
-        return self.points

@@ -8,6 +8,7 @@ from ..topology import Topology, nearest
 from .anchor import AnchorHash
 from .binomial import BinomialHash
 from .bounded_load import BoundedLoad
+from .cassandra import CassandraRing
 from .copysets import Copysets
 from .crush import Crush
 from .dx import DxHash
@@ -44,6 +45,7 @@ SCHEMES: dict[str, type[Placement]] = {
     "table": PartitionTable,
     "crush": Crush,
     "redis": RedisSlots,
+    "cassandra": CassandraRing,
     "copysets": Copysets,
 }
 """The schemes that can be built from nodes alone, by the name that the command line and design files use."""
