@@ -56,9 +56,9 @@ class CassandraRing(PointRing):
     Examples
     --------
     >>> ring = CassandraRing(["a", "b", "c"], tokens=[[-(2**62)], [0], [2**62]])
-    >>> ring.token(["user:1", "user:2"])
-    array([-5178618637491074303, -1612544105222803586])
-    >>> [ring.nodes[i] for i in ring.lookup(["user:1", "user:2"])]
+    >>> ring.token(["user:1", "user:3"])
+    array([ 6120565781388772718, -3564460312670630062])
+    >>> [ring.nodes[i] for i in ring.lookup(["user:1", "user:3"])]
     ['a', 'b']
 
     Sixteen tokens each, at random and chosen for three replicas: what the fullest node holds.
