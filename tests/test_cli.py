@@ -102,6 +102,13 @@ def test_people_get_a_table(keys, scheme):
     assert all(basis in result.output for basis in ("key space", "keys", "requests"))
 
 
+@pytest.mark.parametrize("option", ["variant=siphash", "scheme=siphash"])
+def test_the_variant_of_maglev_is_an_option(keys, option):
+    result = run("balance", "--nodes", 4, "--keys", keys, "--seeds", 1, "--scheme", "maglev", "-o", option)
+    assert result.exit_code == 0
+    assert "Maglev, 4 nodes, table_size=65537, scheme='siphash'" in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [

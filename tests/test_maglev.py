@@ -278,3 +278,4 @@ def test_the_scheme_is_known():
 
 def test_an_option_may_be_called_scheme():
     assert build("maglev", 3, scheme="siphash") == Maglev(3, scheme="siphash")
+    assert build("maglev", 3, variant="siphash") == Maglev(3, scheme="siphash")

@@ -7,7 +7,7 @@ import pytest
 
 from scalemodel.cache import che, expiring_lru, irm_trace, simulate
 from scalemodel.latency import Constant, Exponential, LogNormal, from_percentiles
-from scalemodel.placement import HashRing, JumpHash, Rendezvous, balance, shard_loads
+from scalemodel.placement import HashRing, JumpHash, Maglev, Rendezvous, balance, shard_loads
 from scalemodel.plan import Cache, Design, Latencies, evaluate, read_plan
 from scalemodel.plan.cache_lines import misses
 from scalemodel.topology import Topology
@@ -46,6 +46,13 @@ def test_a_design_file_says_what_it_says(tmp_path):
     assert plan.title == "A store"
     assert plan.workload == Workload(DiurnalLoad(1000.0, 1.5), 0.5, Zipf(10_000, 0.8), 100.0)
     assert plan.design == Design(HashRing(Topology.grid(2, zones=3), vnodes=64), 3, "zone", "any", 500.0)
+
+
+def test_a_design_file_names_the_variant_of_maglev(tmp_path):
+    text = GOOD.replace('"ring"', '"maglev"').replace("vnodes = 64", 'variant = "siphash"\ntable_size = 1009')
+    assert read(tmp_path, text).design.placement == Maglev(Topology.grid(2, zones=3), 1009, scheme="siphash")
+    with pytest.raises(ValueError, match="did you mean 'variant'"):
+        read(tmp_path, text.replace("variant", "varian"))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ SCHEMES: dict[str, type[Placement]] = {
 
 
 def build(scheme: str, nodes: Nodes, /, **options: Any) -> Placement:
-    """Build a placement by the name of its scheme.
+    """Build a placement by the name of its scheme, with the options that `scheme_options` names.
 
     Raises
     ------
@@ -65,14 +65,19 @@ def build(scheme: str, nodes: Nodes, /, **options: Any) -> Placement:
     64
     """
     allowed = scheme_options(scheme)
-    if unknown := [option for option in options if option not in allowed]:
+    parameters = inspect.signature(SCHEMES[scheme]).parameters
+    if unknown := [option for option in options if option not in (*allowed, *parameters)]:
         hint = nearest(unknown[0], allowed) or f"; it has {', '.join(allowed)}"
         raise ValueError(f"the scheme {scheme!r} has no option {unknown[0]!r}{hint}")
-    return SCHEMES[scheme](nodes, **options)
+    named = {option if option in parameters else "scheme": value for option, value in options.items()}
+    return SCHEMES[scheme](nodes, **named)
 
 
 def scheme_options(scheme: str) -> list[str]:
     """Return the names of the options that a scheme has besides its nodes.
+
+    Maglev's `scheme` goes by the name ``variant``, too, as other schemes call theirs: in a design file the key
+    ``scheme`` is taken.
 
     Raises
     ------
@@ -83,11 +88,14 @@ def scheme_options(scheme: str) -> list[str]:
     --------
     >>> scheme_options("jump")
     ['variant', 'seed']
+    >>> scheme_options("maglev")
+    ['table_size', 'weights', 'variant', 'seed']
     """
     if scheme not in SCHEMES:
         hint = nearest(scheme, SCHEMES) or f"; there are {', '.join(SCHEMES)}"
         raise ValueError(f"there is no placement scheme {scheme!r}{hint}")
-    return list(inspect.signature(SCHEMES[scheme]).parameters)[1:]
+    parameters = list(inspect.signature(SCHEMES[scheme]).parameters)[1:]
+    return ["variant" if parameter == "scheme" else parameter for parameter in parameters]
 
 
 def restore(state: Mapping[str, Any]) -> Placement:
