@@ -120,7 +120,10 @@ def are_alike(tokens, expected):
 @given(st.integers(1, 7), st.integers(1, 4), st.integers(1, 3), st.integers(0, 99))
 def test_tokens_are_chosen_as_by_trying_each_out(nodes, count, replicas, seed):
     ring = allocated(nodes, count, replicas, seed=seed)
-    assert are_alike(ring.tokens, reference.allocated(ring.nodes, None, count, replicas, seed))
+    tokens = reference.allocated(ring.nodes, None, count, replicas, seed)
+    if not are_alike(ring.tokens, tokens):  # two candidates are as good as each other
+        even = [np.var(each.ownership(replicas)) for each in (ring, CassandraRing(ring.nodes, tokens=tokens))]
+        assert even[0] == pytest.approx(even[1], rel=1e-9)
 
 
 @settings(max_examples=12, deadline=None)

@@ -121,15 +121,21 @@ def tails(law, t, left):
 
 
 @kernel
+def _density_at(law, t):
+    i = _panel_of(law, t, False)
+    if 0 <= i < len(law) - 1:
+        return _density(law, i, t)
+    if i >= 0 and law[i, POWER] < math.inf:
+        return law[i, POWER] * _beyond(law, t) / t
+    return 0.0
+
+
+@kernel
 def densities(law, t):
     """Return the density at times t."""
-    out = np.zeros(len(t))
+    out = np.empty(len(t))
     for k in range(len(t)):
-        i = _panel_of(law, t[k], False)
-        if 0 <= i < len(law) - 1:
-            out[k] = _density(law, i, t[k])
-        elif i >= 0 and law[i, POWER] < math.inf:
-            out[k] = law[i, POWER] * _beyond(law, t[k]) / t[k]
+        out[k] = _density_at(law, t[k])
     return out
 
 
@@ -197,7 +203,7 @@ def sum_tails(x_law, y_law, t):
     sums = np.empty(2)
     work = np.empty((7, _DEEP))
     for k in range(len(t)):
-        sums[:] = 0.0
+        sums[0] = sums[1] = 0.0
         _half(x_law, y_law, t[k], sums, work)
         _half(y_law, x_law, t[k], sums, work)
         x_below, x_above = _tails_at(x_law, 0.5 * t[k], False)
@@ -372,8 +378,8 @@ def prepare(law):
         law[i, WIDE] = law[i, CURVED] != 0 and b - origin > 2 * (a - origin)
         _place(origin, 0.0, 0.0, a, b, law[i, WIDE] != 0, False, work)
         _weigh(law, i, work)
-        law[i, NODE:PART] = work[0, :NODES]
-        law[i, PART:WIDTH] = work[3, :NODES]
+        for k in range(NODES):
+            law[i, NODE + k], law[i, PART + k] = work[0, k], work[3, k]
 
 
 @kernel
@@ -393,7 +399,8 @@ def mixed_densities(times, masses, law, t):
     """Return the density of D + Y at times t: D is discrete, Y is a law in panels."""
     out = np.zeros(len(t))
     for k in range(len(t)):
-        out[k] = (masses * densities(law, t[k] - times)).sum()
+        for i in range(len(times)):
+            out[k] += masses[i] * _density_at(law, t[k] - times[i])
     return out
 
 
