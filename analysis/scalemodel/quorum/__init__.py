@@ -10,31 +10,67 @@ among them. Load, capacity, latency percentiles, resilience and unavailability a
 """
 
 from .builders import aurora, crumbling_wall, grid, hierarchical, paths, primary_backup, read_one_write_all, tree
+from .deployment import Deployment
 from .expression import Expression, Node, choose, majority, parse, weighted
+from .leader_search import Placements, place_replicas
+from .leaderless import ABD, Atlas, EPaxos, FastPaxos
+from .protocols import (
+    Aurora,
+    Batch,
+    Chain,
+    FlexiblePaxos,
+    MultiPaxos,
+    PrimaryBackup,
+    Protocol,
+    Raft,
+    compare_protocols,
+)
 from .search import Found, ParetoFront, SearchResult, pareto, search
+from .spanner import Spanner, TrueTime, TwoPhaseCommit, TwoPhaseFit, fit_two_phase_commit
 from .strategy import Strategy
 from .system import QuorumSystem
 from .unavailability import Thresholds, Unavailability, thresholds
 
 __all__ = [
+    "ABD",
+    "Atlas",
+    "Aurora",
+    "Batch",
+    "Chain",
+    "Deployment",
+    "EPaxos",
     "Expression",
+    "FastPaxos",
+    "FlexiblePaxos",
     "Found",
+    "MultiPaxos",
     "Node",
     "ParetoFront",
+    "Placements",
+    "PrimaryBackup",
+    "Protocol",
     "QuorumSystem",
+    "Raft",
     "SearchResult",
+    "Spanner",
     "Strategy",
     "Thresholds",
+    "TrueTime",
+    "TwoPhaseCommit",
+    "TwoPhaseFit",
     "Unavailability",
     "aurora",
     "choose",
+    "compare_protocols",
     "crumbling_wall",
+    "fit_two_phase_commit",
     "grid",
     "hierarchical",
     "majority",
     "pareto",
     "parse",
     "paths",
+    "place_replicas",
     "primary_backup",
     "read_one_write_all",
     "search",
