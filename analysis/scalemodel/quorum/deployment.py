@@ -85,8 +85,6 @@ class Deployment(Shown):
         places = _names(known if replicas is None else replicas, "replicas")
         given = tuple(dict.fromkeys(places)) if clients is None else clients
         shares = given if isinstance(given, Mapping) else dict.fromkeys(_names(given, "clients"), 1.0)
-        for name in (*places, *shares):
-            _known(network, name)
         weights = _check.amounts(list(shares.values()), "the shares of the clients")
         if not weights.all():
             nobody = next(name for name, weight in zip(shares, weights, strict=True) if not weight)
@@ -98,6 +96,8 @@ class Deployment(Shown):
         names = ("network", "places", "clients", "weights", "message", "storage")
         for name, value in zip(names, values, strict=True):
             object.__setattr__(self, name, value)
+        for name in (*places, *shares):
+            self._known(name)
         gone = {i for name in _names(down, "down", 0) for i in self._those(name)}
         object.__setattr__(self, "down", tuple(name for i, name in enumerate(self.replicas) if i in gone))
         if len(gone) == len(places):
@@ -147,11 +147,11 @@ class Deployment(Shown):
 
     def reach(self, client: str, replica: str) -> "Leg":
         """Return the way from a client's place to a replica."""
-        return Leg(distance(self.network, _known(self.network, client), self.place(replica)), self)
+        return Leg(distance(self.network, self._known(client), self.place(replica)), self)
 
     def places_apart(self, a: str, b: str) -> "Leg":
         """Return the way between two places, or within one."""
-        return Leg(distance(self.network, _known(self.network, a), _known(self.network, b)), self)
+        return Leg(distance(self.network, self._known(a), self._known(b)), self)
 
     def between(self, a: str, b: str) -> "Leg":
         """Return the way between two replicas; from one to itself nothing is sent."""
@@ -160,6 +160,15 @@ class Deployment(Shown):
     def place(self, replica: str) -> str:
         """Return the place of a replica."""
         return self.places[self.replicas.index(replica)]
+
+    @cached_property
+    def _names(self) -> dict[str, None]:
+        return _known_places(self.network)
+
+    def _known(self, name: str) -> str:
+        if name not in self._names:
+            raise ValueError(f"there is no place {name!r} in the network{nearest(name, self._names)}")
+        return name
 
     def _those(self, name: str) -> list[int]:
         those = [i for i, both in enumerate(zip(self.replicas, self.places, strict=True)) if name in both]
@@ -197,7 +206,13 @@ class Deployment(Shown):
     @cached_property
     def trips(self) -> NDArray[np.float64]:
         """``float64[clients, replicas]``: round trips in seconds."""
-        return np.array([[self.reach(client, replica).trip for replica in self.replicas] for client in self.clients])
+        return np.array([[distance(self.network, client, place) for place in self.places] for client in self.clients])
+
+    @cached_property
+    def apart(self) -> NDArray[np.float64]:
+        """``float64[replicas, replicas]``: round trips in seconds, 0 from a replica to itself."""
+        each = list(enumerate(self.places))
+        return np.array([[0.0 if i == j else distance(self.network, a, b) for j, b in each] for i, a in each])
 
     @cached_property
     def _both_ways(self) -> Latency:
@@ -278,17 +293,13 @@ def _around(topology: Topology, name: str) -> list[str]:
     return [name]
 
 
-def _known(network: RoundTrips | Topology, name: str) -> str:
-    """Return the name of a place or node of the network."""
+def _known_places(network: RoundTrips | Topology) -> dict[str, None]:
+    """Return the names of all places and nodes of the network."""
     if isinstance(network, RoundTrips):
-        known: tuple[str, ...] = network.places
-    else:
-        assert network.round_trips is not None
-        labels = (label for level in network.places.values() for label in level)
-        known = tuple(dict.fromkeys((*network.nodes, *labels, *network.round_trips.places)))
-    if name not in known:
-        raise ValueError(f"there is no place {name!r} in the network{nearest(name, known)}")
-    return name
+        return dict.fromkeys(network.places)
+    assert network.round_trips is not None
+    labels = (label for level in network.places.values() for label in level)
+    return dict.fromkeys((*network.nodes, *labels, *network.round_trips.places))
 
 
 def _names(given: Sequence[str], what: str, least: int = 1) -> tuple[str, ...]:

@@ -210,10 +210,16 @@ def place_replicas(
         p = 0.0
     else:
         raise ValueError(f"the objective is {objective!r}: give 'mean' or a percentile such as 0.99")
-    between = np.array([[everyone.between(a, b).trip for b in everyone.replicas] for a in everyone.replicas])
     share = _check.share(read_share, "read_share")
     problem = _Problem(
-        between, everyone.trips, np.array(everyone.weights), needed, leaderless, share, reads == "nearest", p
+        everyone.apart,
+        np.ascontiguousarray(everyone.trips.T),
+        np.array(everyone.weights),
+        needed,
+        leaderless,
+        share,
+        reads == "nearest",
+        p,
     )
     goal = problem.after_loss if survive else lambda sets: problem.each(sets).min(axis=1)
     exhaustive = math.comb(m, n) <= MOST_SETS

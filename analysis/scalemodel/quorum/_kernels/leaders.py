@@ -42,74 +42,99 @@ def kth_smallest(row, members, k, best):
 
 
 @kernel
-def weighted_percentile(values, weights, p, order):
-    """Return the smallest value that a share `p` of the weights does not exceed; `order` is room for indices."""
+def rising(values, order):
+    """Fill `order` with the numbers of the values, smallest first."""
     for i in range(len(values)):
         at = i
         while at > 0 and values[order[at - 1]] > values[i]:
             order[at] = order[at - 1]
             at -= 1
         order[at] = i
-    total = 0.0
-    last = values[order[0]]
-    for i in order:
-        if weights[i] > 0:
-            last = values[i]
-            total += weights[i]
-            if total >= p - 1e-12:
-                break
-    return last
+
+
+@kernel
+def percentile(first, first_order, shift, first_share, second, second_order, second_share, weights, p):
+    """Return the smallest time within which a share `p` is done: of ``first + shift`` and `second`, largest first.
+
+    Value c of either has weight ``weights[c]`` times the share of the list.
+    """
+    i = j = len(weights) - 1
+    left = 1 - p + 1e-12  # what may be above the answer
+    time = 0.0
+    while i >= 0 or j >= 0:
+        if j < 0 or (i >= 0 and first[first_order[i]] + shift >= second[second_order[j]]):
+            time = first[first_order[i]] + shift
+            left -= first_share * weights[first_order[i]]
+            i -= 1
+        else:
+            time = second[second_order[j]]
+            left -= second_share * weights[second_order[j]]
+            j -= 1
+        if left < 0:
+            break
+    return time
 
 
 @kernel
 def values_of(sets, between, reach, weights, quorum, leaderless, read_share, nearest_reads, p):
     """Return ``float64[sets, leaders]``: the mean latency over clients and requests, or its `p` percentile if p > 0.
 
-    `between` has round trips between candidates, 0 from one to itself, `reach` from clients (rows) to candidates.
+    `between` has round trips between candidates, 0 from one to itself, `reach` to candidates (rows) from clients.
     A commit takes the way to the leader and the `quorum`-th fastest of its round trips; where there is no leader, the
     nearest replica does its part and there is one column. A read asks the leader, or the nearest replica.
     """
-    clients, n = len(reach), sets.shape[1]
+    clients, n = reach.shape[1], sets.shape[1]
     columns = 1 if leaderless else n
+    use_near = leaderless or nearest_reads
     out = np.empty((len(sets), columns))
-    to_lead = np.zeros(reach.shape[1])
-    for i in range(reach.shape[1]):
+    to_lead = np.zeros(len(reach))
+    orders = np.empty((len(reach), clients), np.int64)
+    for i in range(len(reach)):
+        rising(reach[i], orders[i])
         for c in range(clients):
-            to_lead[i] += weights[c] * reach[c, i]
-    best = np.empty(quorum)
+            to_lead[i] += weights[c] * reach[i, c]
+    best, rounds = np.empty(quorum), np.empty(n)
     near = np.zeros(clients, np.int64)
-    rounds = np.empty(n)
-    times, shares = np.empty(2 * clients), np.empty(2 * clients)
-    order = np.empty(2 * clients, np.int64)
-    for c in range(clients):
-        shares[c] = (1 - read_share) * weights[c]
-        shares[clients + c] = read_share * weights[c]
+    reads, commits = np.empty(clients), np.empty(clients)
+    read_order, commit_order = np.empty(clients, np.int64), np.empty(clients, np.int64)
     for s in range(len(sets)):
         members = sets[s]
         for j in range(n):
             rounds[j] = kth_smallest(between[members[j]], members, quorum, best)
         to_near = 0.0
-        if leaderless or nearest_reads:
+        if use_near:
             for c in range(clients):
-                near[c] = 0
+                at = 0
                 for j in range(1, n):
-                    if reach[c, members[j]] < reach[c, members[near[c]]]:
-                        near[c] = j
-                to_near += weights[c] * reach[c, members[near[c]]]
-        for j in range(columns):
+                    if reach[members[j], c] < reach[members[at], c]:
+                        at = j
+                near[c] = at
+                reads[c] = reach[members[at], c]
+                to_near += weights[c] * reads[c]
             if p > 0:
+                rising(reads, read_order)
+        for j in range(columns):
+            member = members[j]
+            if leaderless:
                 for c in range(clients):
-                    at = near[c] if leaderless else j
-                    times[c] = reach[c, members[at]] + rounds[at]
-                    times[clients + c] = reach[c, members[near[c] if leaderless or nearest_reads else j]]
-                out[s, j] = weighted_percentile(times, shares, p, order)
+                    commits[c] = reads[c] + rounds[near[c]]
+            if p > 0 and leaderless:
+                rising(commits, commit_order)
+                out[s, 0] = percentile(
+                    commits, commit_order, 0.0, 1 - read_share, reads, read_order, read_share, weights, p
+                )
+            elif p > 0:
+                later = reads if use_near else reach[member]
+                order = read_order if use_near else orders[member]
+                out[s, j] = percentile(
+                    reach[member], orders[member], rounds[j], 1 - read_share, later, order, read_share, weights, p
+                )
             elif leaderless:
-                total = to_near
+                total = read_share * to_near
                 for c in range(clients):
-                    total += (1 - read_share) * weights[c] * rounds[near[c]]
-                out[s, j] = total
+                    total += (1 - read_share) * weights[c] * commits[c]
+                out[s, 0] = total
             else:
-                there = to_lead[members[j]]
-                read = to_near if nearest_reads else there
-                out[s, j] = (1 - read_share) * (there + rounds[j]) + read_share * read
+                read = to_near if nearest_reads else to_lead[member]
+                out[s, j] = (1 - read_share) * (to_lead[member] + rounds[j]) + read_share * read
     return out
