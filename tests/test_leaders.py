@@ -205,7 +205,7 @@ def test_majorities_over_aws_round_trips():
     for row in rows.itertuples():
         replicas = row.replicas.split()
         raft = Raft(Deployment(AWS, replicas), leader=row.place)
-        assert raft.round_latency().mean() == pytest.approx(row.value * ms, abs=0.06 * ms)
+        assert raft.round_latency().mean() == pytest.approx(row.value * ms, abs=0.0505 * ms)
     five = Raft(Deployment(AWS, published("aws", "closest quorum").replicas.iloc[-1].split()))
     rounds = five.leaders().round_ms
     assert (round(rounds.min(), 1), round(rounds.max(), 1)) == (48.6, 152.4)
@@ -397,6 +397,16 @@ def test_transactions(numbers, others):
     assert seconds(parallel) <= seconds(two)
     assert seconds(two) <= seconds(one) + seconds(parallel)
     assert seconds(two) <= seconds(TwoPhaseCommit([*parts, *groups(d, "e")])) + 1e-12
+
+
+def test_far_replicas_that_never_matter_leave_the_moments_finite():
+    noisy = Deployment(AWS, list(AWS.places)[:6], message=Exponential(0.5 * ms), storage=Exponential(1 * ms))
+    for client in AWS.places:
+        law = Raft(noisy, "us-east-1").commit_latency(client)
+        near = law.quantile(0.5)
+        assert near < law.mean() < near + 1 * ms
+    chosen = Raft(noisy)
+    assert chosen.commit_latency().mean() == min(chosen.leaders().mean_ms) / 1e3
 
 
 def test_distances_in_closed_form():

@@ -128,19 +128,24 @@ class Protocol(Shown):
                 rows.append({"client": client, "share": share, "operation": operation} | _figures(law, percentiles))
         return pd.DataFrame(rows)
 
-    def plot(self, ax: "Axes | None" = None, percentiles: tuple[float, float] = (0.5, 0.99)) -> "Axes":
-        """Draw commits and reads of each client place: a dot at the median, a line up to the 99th percentile."""
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        operations: Sequence[str] | None = None,
+        percentiles: tuple[float, float] = (0.5, 0.99),
+    ) -> "Axes":
+        """Draw commits and reads of each client place: a dot at the first percentile, a line up to the second."""
         ax = axes(ax)
-        operations = ("commit", *self.reads)
+        shown = ("commit", *self.reads) if operations is None else tuple(operations)
         clients = self.deployment.clients
-        for i, operation in enumerate(operations):
-            at = [j + 0.16 * (i - (len(operations) - 1) / 2) for j in range(len(clients))]
+        for i, operation in enumerate(shown):
+            at = [j + 0.7 * ((i + 0.5) / len(shown) - 0.5) for j in range(len(clients))]
             low, high = ([1e3 * self.latency(operation, client).quantile(p) for client in clients] for p in percentiles)
             color = PALETTE[i % len(PALETTE)]
             ax.hlines(at, low, high, color=color, linewidth=2)
-            ax.plot(low, at, "os^Dv"[i % 5], color=color, linestyle="none", label=operation)
+            ax.plot(low, at, "os^Dv<"[i % 6], color=color, linestyle="none", markersize=5, label=operation)
         ax.set_yticks(range(len(clients)), clients)
-        ax.invert_yaxis()
+        ax.set_ylim(len(clients) - 0.5, -0.5)
         ax.set_xlim(left=0)
         ax.set_xlabel(f"latency in ms, p{100 * percentiles[0]:g} to p{100 * percentiles[1]:g}")
         ax.set_title(f"{self.name}, {self._where}")

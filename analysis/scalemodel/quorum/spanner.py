@@ -314,6 +314,8 @@ class TwoPhaseFit(Shown):
         )
         ax.plot(n, 1e3 * self.mean(n), label="model")
         ax.set_xscale("log")
+        ax.set_xticks(self.participants, [str(count) for count in self.participants], minor=False)
+        ax.minorticks_off()
         ax.set_ylim(bottom=0)
         ax.set_xlabel("participants")
         ax.set_ylabel("mean latency in ms")
