@@ -55,6 +55,7 @@ TRIPS = 1e-3 * np.array(
 NETWORK = RoundTrips.from_matrix(PLACES, TRIPS)
 PLAIN = Deployment(NETWORK)
 NOISY = Deployment(NETWORK, message=Exponential(4 * ms), storage=Gamma(shape=2.0, mean=3 * ms))
+SIX = Deployment(NETWORK, list("aabbcc"), message=NOISY.message, storage=NOISY.storage)
 TRIALS = 20_000
 EVERY = range(5)
 CLOCK = (1 * ms, 200e-6, 30.0)
@@ -146,6 +147,26 @@ CASES = {
     "spanner one after the other": (
         lambda: Spanner(NOISY, "b", overlapped=False).commit_latency("c"),
         lambda net: reference.spanner_commit(net, 2, 1, EVERY, CLOCK, False),
+    ),
+    "aurora write": (
+        lambda: Aurora(SIX, "b").commit_latency("a"),
+        lambda net: reference.aurora(net, 0, 1, [0, 0, 1, 1, 2, 2], 4),
+    ),
+    "aurora recovery": (
+        lambda: Aurora(SIX, "b").read_latency("a", "recovery"),
+        lambda net: reference.aurora(net, 0, 1, [0, 0, 1, 1, 2, 2], 3, store=False),
+    ),
+    "aurora read": (
+        lambda: Aurora(SIX, "b").read_latency("a"),
+        lambda net: reference.aurora(net, 0, 1, [1], 1, store=False),
+    ),
+    "atlas without a fast quorum": (
+        lambda: Atlas(NOISY.without("a", "e"), f=2).commit_latency("e"),
+        lambda net: reference.coordinated(net, 4, 3, [1, 2, 3], 3, 3, 1.0),
+    ),
+    "fast paxos without a fast quorum": (
+        lambda: FastPaxos(NOISY.without("a", "e"), "b").commit_latency("e"),
+        lambda net: reference.fast_paxos(net, 4, 1, [1, 2, 3], 3, 3, 1.0),
     ),
     "two-phase commit": (
         lambda: TwoPhaseCommit(groups(NOISY, "bde"), per_participant=1 * ms).commit_latency("a"),
@@ -250,12 +271,17 @@ def test_the_small_table_is_part_of_the_full_matrix():
 
 
 @pytest.mark.skipif(not MATRIX.is_file(), reason="needs latency/cloud_rtt.csv: set SCALEMODEL_DATA")
-def test_places_over_the_full_matrix():
+def test_places_over_the_full_matrix(monkeypatch):
     full = pd.read_csv(MATRIX)
     trips = RoundTrips.from_frame(full[(full.stat == "avg") & (full.date == "2019-08")])  # 20 places
     found = place_replicas(trips, 5)
     assert found.exhaustive
     assert len(found.tried) == 15_504
+    monkeypatch.setattr(leader_search, "MOST_SETS", 10)
+    climbed = place_replicas(trips, 5, leaderless=True, read_share=0.3)
+    assert len(climbed.tried) < 5_000
+    monkeypatch.undo()
+    assert climbed.value == pytest.approx(place_replicas(trips, 5, leaderless=True, read_share=0.3).value)
     # with one leader: it and the two nearest others, whoever else there is
     best = min(
         np.mean([trips.between(c, lead) for c in trips.places])
@@ -309,6 +335,7 @@ def test_aurora():
 
 
 def test_dynamodb_commits_within_a_region_take_single_digits():
+    assert "single-digit milliseconds" in published("dynamodb", "peak requests per second").source.iloc[0]
     zones = RoundTrips({("a", "b"): 1 * ms, ("a", "c"): 1 * ms, ("b", "c"): 1 * ms}, within=0.3 * ms)
     table = MultiPaxos(Deployment(zones, message=Exponential(0.2 * ms), storage=Exponential(1 * ms)))
     assert table.commit_latency().quantile(0.99) < 10 * ms
@@ -452,7 +479,7 @@ def test_failures():
     assert seconds(Raft(hurt, "a")) == pytest.approx((1 + 90) * ms)
     assert seconds(Chain(hurt), "a") == pytest.approx((1 + 70 + 20 + 90) / 2 * ms)
     with pytest.raises(ValueError, match="commits of FastPaxos need 4 replicas and 3 are up"):
-        FastPaxos(hurt, "a").commit_latency("a")
+        FastPaxos(hurt, "a").path_latency("a")
     with pytest.raises(ValueError, match="need 3 replicas and 2 are up"):
         Raft(hurt.without("e"))
     for protocol in all_protocols(PLAIN):
@@ -467,6 +494,30 @@ def test_failures():
         "Raft": 10, "MultiPaxos": 10, "FlexiblePaxos": 10, "PrimaryBackup": 10, "Chain": 6, "EPaxos": 14, "Atlas": 14,
         "FastPaxos": 14, "ABD": 20, "Spanner": 10, "TwoPhaseCommit": 21, "Aurora": 12,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda d: Raft(d, "e"),
+        lambda d: FlexiblePaxos(d, "e", q1=2, q2=4),
+        lambda d: FastPaxos(d, "e"),
+        EPaxos,
+        lambda d: Atlas(d, f=2),
+        ABD,
+        lambda d: Spanner(d, "e"),
+        lambda d: TwoPhaseCommit(groups(d, "ee")),
+        lambda d: Aurora(d, "e"),
+    ],
+)
+def test_commits_go_on_with_as_many_failures_as_are_tolerated_and_no_more(make):
+    tolerated = make(PLAIN).tolerated_failures
+    whole = seconds(make(PLAIN), "e")
+    for down in range(1, tolerated + 1):
+        hurt = seconds(make(PLAIN.without(*"dcba"[:down])), "e")
+        assert hurt >= whole
+    with pytest.raises(ValueError, match="are up: fewer may be down"):
+        make(PLAIN.without(*"dcba"[: tolerated + 1])).commit_latency("e")
 
 
 def all_protocols(d):

@@ -64,6 +64,15 @@ def primary_backup(net, client, primary, replicas, acks):
     return net.send(done, primary, client)
 
 
+def aurora(net, client, writer, copies, quorum, store=True):
+    at = net.send(net.start, client, writer)
+    back = []
+    for copy in copies:
+        there = net.send(at, writer, copy)
+        back.append(net.send(net.store(there) if store else there, copy, writer))
+    return net.send(kth(back, quorum), writer, client)
+
+
 def chain(net, client, replicas):
     at = net.start
     for a, b in itertools.pairwise([client, *replicas]):

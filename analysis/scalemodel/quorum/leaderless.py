@@ -11,7 +11,10 @@ from .protocols import Led, Protocol
 
 @dataclass(frozen=True)
 class Coordinated(Protocol):
-    """A protocol in which the replica nearest to the client coordinates, quickly unless commands conflict."""
+    """A protocol in which the replica nearest to the client coordinates, quickly unless commands conflict.
+
+    Where too few replicas are up for a fast quorum, every command takes two rounds.
+    """
 
     conflict_rate: float = 0.0
 
@@ -37,15 +40,23 @@ class Coordinated(Protocol):
         return self.conflict_rate
 
     def path_latency(self, client: str, slow: bool = False) -> Latency:
-        """Return the latency of a command that commits in one round, or in two."""
+        """Return the latency of a command that commits in one round, or in two.
+
+        Where too few replicas are up for a fast quorum, the first of two rounds waits for a majority.
+        """
         first = self.deployment.nearest(client)
         acks = [self.deployment.between(first, each).stored for each in self.deployment.up]
         what = f"commits of {self.name}"
-        law = self.deployment.reach(client, first).both_ways + wait_for(self.fast_quorum, acks, what)
+        awaited = self.n // 2 + 1 if slow and not self._can_be_fast else self.fast_quorum
+        law = self.deployment.reach(client, first).both_ways + wait_for(awaited, acks, what)
         return law + wait_for(self.slow_quorum, acks, what) if slow else law
 
+    @property
+    def _can_be_fast(self) -> bool:
+        return len(self.deployment.up) >= self.fast_quorum
+
     def _commit(self, client: str) -> Latency:
-        rate = self.slow_rate
+        rate = self.slow_rate if self._can_be_fast else 1.0
         if rate in (0, 1):
             return self.path_latency(client, slow=rate == 1)
         return Mixture([self.path_latency(client), self.path_latency(client, slow=True)], [1 - rate, rate])
@@ -169,7 +180,7 @@ class FastPaxos(Led):
 
     Replicas send their votes to the client and to the leader. Without a collision the client waits for a fast quorum.
     With one, the leader waits for a classic quorum of votes, which serves as the first phase, has one value accepted
-    by a classic quorum, and replies.
+    by a classic quorum, and replies. So it does with every command where too few replicas are up for a fast quorum.
 
     Reads: ``"lease"`` at the leader, ``"log"`` as a commit, ``"stale"`` at the nearest replica.
 
@@ -241,7 +252,7 @@ class FastPaxos(Led):
         return wait_for(classic, votes, what) + self.round_latency() + reach[self.head].one_way
 
     def _commit(self, client: str) -> Latency:
-        rate = self.conflict_rate
+        rate = self.conflict_rate if len(self.deployment.up) >= self._quorums[1] else 1.0
         if rate in (0, 1):
             return self.path_latency(client, slow=rate == 1)
         return Mixture([self.path_latency(client), self.path_latency(client, slow=True)], [1 - rate, rate])
