@@ -172,6 +172,10 @@ CASES = {
         lambda: TwoPhaseCommit(groups(NOISY, "bde"), per_participant=1 * ms).commit_latency("a"),
         lambda net: reference.two_phase_commit(net, 0, [(i, EVERY) for i in (1, 3, 4)], per_participant=1 * ms),
     ),
+    "two-phase commit in Spanner": (
+        lambda: TwoPhaseCommit([Spanner(NOISY, "b"), Spanner(NOISY, "d")]).commit_latency("a"),
+        lambda net: reference.two_phase_commit(net, 0, [(1, EVERY), (3, EVERY)], clock=CLOCK),
+    ),
     "parallel commit": (
         lambda: TwoPhaseCommit(groups(NOISY, "bde"), parallel=True).commit_latency("a"),
         lambda net: reference.two_phase_commit(net, 0, [(i, EVERY) for i in (1, 3, 4)], True),
@@ -308,7 +312,7 @@ def test_spanners_table_of_two_phase_commit():
     )
     assert group.round_latency().mean() == pytest.approx(known * ms)
     for n in (2, 10, 100):
-        model = TwoPhaseCommit([group] * n, clock=group.clock, overlapped=False, per_participant=fit.per_participant)
+        model = TwoPhaseCommit([group] * n, per_participant=fit.per_participant)
         assert model.commit_latency("a").mean() == pytest.approx((known + 9) * ms + n * fit.per_participant, rel=1e-9)
     assert isinstance(fit.plot(), mpl.axes.Axes)
     plt.close("all")
@@ -434,6 +438,22 @@ def test_far_replicas_that_never_matter_leave_the_moments_finite():
         assert near < law.mean() < near + 1 * ms
     chosen = Raft(noisy)
     assert chosen.commit_latency().mean() == min(chosen.leaders().mean_ms) / 1e3
+
+
+@quick
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_quorums_of_two_sizes_must_meet(n, q1, q2):
+    d = Deployment(RoundTrips.from_matrix(range_names(n), np.zeros((n, n))))
+    if max(q1, q2) <= n < q1 + q2:
+        paxos = FlexiblePaxos(d, q1=q1, q2=q2)
+        assert (paxos.q1, paxos.q2, paxos.tolerated_failures) == (q1, q2, n - max(q1, q2))
+    else:
+        with pytest.raises(ValueError, match="give"):
+            FlexiblePaxos(d, q1=q1, q2=q2)
+    both = FlexiblePaxos(d)
+    assert both.q1 + both.q2 == n + 1
+    fast = FastPaxos(d)
+    assert 2 * fast.fast + fast.classic > 2 * n >= 2 * (fast.fast - 1) + fast.classic
 
 
 def test_distances_in_closed_form():
@@ -668,7 +688,7 @@ LACKING = RoundTrips({("a", "b"): 0.01, ("b", "c"): 0.01}, within=0.001)
         (lambda: TrueTime(-1), "delay of the time masters is -1"),
         (lambda: TrueTime(poll=0), "the poll interval is 0"),
         (lambda: TwoPhaseCommit([]), "a transaction has no participants"),
-        (lambda: TwoPhaseCommit(groups(PLAIN, "a"), parallel=True, clock=TrueTime()), "it has no commit wait"),
+        (lambda: TwoPhaseCommit([Spanner(PLAIN)], parallel=True), "came with Spanner as its coordinator"),
         (lambda: fit_two_phase_commit([1, 2], [0.1]), "2 participants came with 1 means"),
         (lambda: fit_two_phase_commit([2, 2], [0.1, 0.2]), "two different numbers"),
         (lambda: fit_two_phase_commit([1, 2], [0.1, 0.2], [0.0, 0.1]), "an error is 0"),

@@ -127,7 +127,7 @@ def spanner_commit(net, client, leader, replicas, clock, overlapped=True):
     return net.send(spanner_round(net, at, leader, replicas, clock, overlapped), leader, client)
 
 
-def two_phase_commit(net, client, groups, parallel=False, per_participant=0.0):
+def two_phase_commit(net, client, groups, parallel=False, per_participant=0.0, clock=None):
     """Groups are pairs of a leader and its replicas, majorities; the first one coordinates."""
     lead = groups[0][0]
     at = net.send(net.start, client, lead) + per_participant * len(groups)
@@ -137,7 +137,10 @@ def two_phase_commit(net, client, groups, parallel=False, per_participant=0.0):
         done = leader_round(net, there, leader, replicas, len(replicas) // 2 + 1)
         prepared.append(net.send(done, leader, lead))
     begin = at if parallel else np.max([at, *prepared], axis=0)
-    own = leader_round(net, begin, lead, groups[0][1], len(groups[0][1]) // 2 + 1)
+    if clock is None:
+        own = leader_round(net, begin, lead, groups[0][1], len(groups[0][1]) // 2 + 1)
+    else:
+        own = spanner_round(net, begin, lead, groups[0][1], clock)
     return net.send(np.max([own, *prepared], axis=0), lead, client)
 
 

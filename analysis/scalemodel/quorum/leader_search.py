@@ -14,6 +14,7 @@ from ..display import Shown, axes, format_time
 from ..topology import RoundTrips, Topology
 from ._kernels import leaders as kernels
 from .deployment import Deployment
+from .leaderless import epaxos_quorum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,23 +179,29 @@ def place_replicas(
     seed : int
         For the starts of a local search.
 
+    Returns
+    -------
+    Placements
+        The best sets with their leaders, what the worst loss leaves of each, and the objective of every set tried.
+
+    Raises
+    ------
+    ValueError
+        If a place is unknown, a round trip is missing (it is named), or a quorum cannot be had.
+
     Examples
     --------
     >>> trips = RoundTrips.from_matrix(list("abcd"), [[1, 5, 9, 70], [5, 1, 8, 60], [9, 8, 1, 65], [70, 60, 65, 1]])
     >>> found = place_replicas(trips, 3, clients={"a": 1, "b": 1, "c": 2})
     >>> found.replicas, found.leader, found.value
     (('a', 'b', 'c'), 'b', 10.5)
-
-    References
-    ----------
-    Moraru, Andersen, Kaminsky, SOSP 2013, section 7.1: round trips decide wide-area commits.
     """
     everyone = Deployment(network, candidates, clients if clients is not None else candidates)
     m = everyone.n
     if len(set(everyone.places)) < m:
         raise ValueError("a candidate appears more than once: a search puts one replica into each place")
     n = _check.whole(n, f"n, of {m} candidates,", 1, m)
-    usual = max(n // 2 + (n // 2 + 1) // 2, 1) if leaderless else n // 2 + 1
+    usual = epaxos_quorum(n) if leaderless else n // 2 + 1
     needed = usual if quorum is None else _check.whole(quorum, f"quorum, of {n} replicas,", 1, n)
     if survive and needed > n - 1:
         raise ValueError(

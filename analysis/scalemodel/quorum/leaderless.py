@@ -72,6 +72,12 @@ class Coordinated(Protocol):
         return 2 + (3 + 2 * self.slow_rate) * (self.n - 1)
 
 
+def epaxos_quorum(n: int) -> int:
+    """Return the fast quorum of `EPaxos` for `n` replicas."""
+    f = n // 2
+    return max(f + (f + 1) // 2, 1)
+
+
 @dataclass(frozen=True)
 class EPaxos(Coordinated):
     """Egalitarian Paxos: any replica commits a command in one round, unless it conflicts with another under way.
@@ -107,8 +113,7 @@ class EPaxos(Coordinated):
     @property
     def fast_quorum(self) -> int:
         """``f + floor((f + 1) / 2)``, with f half of the replicas, rounded down."""
-        f = self.n // 2
-        return max(f + (f + 1) // 2, 1)
+        return epaxos_quorum(self.n)
 
     @property
     def slow_quorum(self) -> int:
@@ -206,7 +211,7 @@ class FastPaxos(Led):
 
     References
     ----------
-    Lamport, "Fast Paxos", Distributed Computing 19 (2006), sections 2.2 and 3.2.
+    Lamport, "Fast Paxos", Distributed Computing 19 (2006).
     """
 
     conflict_rate: float = 0.0

@@ -130,7 +130,7 @@ class Spanner(MultiPaxos):
         return law + self.deployment.between(near, self.head).both_ways if read == "strong" else law
 
 
-def after_wait(paxos: Latency, clock: TrueTime | None, overlapped: bool = True) -> Latency:
+def after_wait(paxos: Latency, clock: TrueTime, overlapped: bool = True) -> Latency:
     """Return the time of a Paxos round and a commit wait, one beside the other or one after the other.
 
     Examples
@@ -138,8 +138,6 @@ def after_wait(paxos: Latency, clock: TrueTime | None, overlapped: bool = True) 
     >>> round(after_wait(Constant(0.009), TrueTime()).mean(), 6)
     0.010042
     """
-    if clock is None:
-        return paxos
     wait = clock.commit_wait
     if not overlapped:
         return paxos + wait
@@ -165,14 +163,10 @@ class TwoPhaseCommit(Protocol):
     Parameters
     ----------
     participants : sequence of Led
-        Groups with a leader, such as `Raft` or `Spanner`; the first one coordinates. A group that occurs twice stands
-        for two groups in the same places.
+        Groups with a leader, such as `Raft` or `Spanner`; the first one coordinates, with a commit wait if it is a
+        `Spanner`. A group that occurs twice stands for two groups in the same places.
     parallel : bool
-        Whether the rounds run beside each other.
-    clock : TrueTime, optional
-        For a commit wait at the coordinator's commit. Not with `parallel`.
-    overlapped : bool
-        Whether the commit wait runs beside the coordinator's commit, or after it.
+        Whether the rounds run beside each other. Not with Spanner, which takes its timestamp between them.
     per_participant : float
         Seconds of the coordinator's work per participant, one after the other.
 
@@ -194,8 +188,6 @@ class TwoPhaseCommit(Protocol):
     deployment: Deployment = field(init=False, repr=False)
     participants: tuple[Led, ...] = ()
     parallel: bool = False
-    clock: TrueTime | None = None
-    overlapped: bool = True
     per_participant: float = 0.0
 
     def __post_init__(self) -> None:
@@ -204,8 +196,10 @@ class TwoPhaseCommit(Protocol):
             raise ValueError("a transaction has no participants: give one group or more, the coordinator first")
         if wrong := [group for group in self.participants if not isinstance(group, Led)]:
             raise TypeError(f"a participant is {wrong[0]!r}: give protocols with a leader, such as Raft")
-        if self.parallel and self.clock is not None:
-            raise ValueError("a parallel commit came with a clock: it has no commit wait, leave one of the two out")
+        if self.parallel and isinstance(self.participants[0], Spanner):
+            raise ValueError(
+                "a parallel commit came with Spanner as its coordinator: leave out `parallel`, or give Raft"
+            )
         _check.number(self.per_participant, "the work per participant", hint=" in seconds")
         object.__setattr__(self, "deployment", self.participants[0].deployment)
         super().__post_init__()
@@ -227,13 +221,10 @@ class TwoPhaseCommit(Protocol):
     def _commit(self, client: str) -> Latency:
         first = self._coordinator
         asked = [self._asked(group) for group in self.participants[1:]]
-        own = prepare_of(first)
-        law = (
-            self.deployment.reach(client, first.leader or "").both_ways + len(self.participants) * self.per_participant
-        )
+        way = self.deployment.reach(client, first.head).both_ways + len(self.participants) * self.per_participant
         if self.parallel:
-            return law + all_of([own, *asked])
-        return law + after_wait(own, self.clock, self.overlapped) + (all_of(asked) if asked else NOTHING)
+            return way + all_of([prepare_of(first), *asked])
+        return way + first.round_latency() + (all_of(asked) if asked else NOTHING)
 
     def _read(self, client: str, read: str) -> Latency:
         raise AssertionError("a transaction's reads belong to its groups")
