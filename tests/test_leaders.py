@@ -657,6 +657,15 @@ LACKING = RoundTrips({("a", "b"): 0.01, ("b", "c"): 0.01}, within=0.001)
         (lambda: Deployment(NETWORK, clients=["us"]), "no place 'us' in the network"),
         (lambda: Deployment(AWS, ["us-east-3"]), "no place 'us-east-3' in the network; did you mean 'us-east-2'"),
         (lambda: Deployment(NETWORK, []), "replicas is empty"),
+        (lambda: Deployment(NETWORK, clients=["a", "b", "a"]), "clients are in 'a' more than once: give a mapping"),
+        (
+            lambda: Deployment(Topology.grid(zones=3, round_trips=AWS), ["a-1", "a-1"]),
+            "a replica is on 'a-1' more than once: give each a node of its own",
+        ),
+        (
+            lambda: Deployment(RoundTrips({("a", "a-1"): 1.0}), ["a", "a", "a-1"]),
+            "a replica is called 'a-1' more than once: give places other names",
+        ),
         (
             lambda: Deployment(NETWORK, clients={"a": 0, "b": 1}),
             "clients in 'a' is 0: leave the place out",

@@ -84,7 +84,11 @@ class Deployment(Shown):
         known = network.nodes if isinstance(network, Topology) else network.places
         places = _names(known if replicas is None else replicas, "replicas")
         given = tuple(dict.fromkeys(places)) if clients is None else clients
-        shares = given if isinstance(given, Mapping) else dict.fromkeys(_names(given, "clients"), 1.0)
+        if isinstance(given, Mapping):
+            shares = given
+        else:
+            shares = dict.fromkeys(_names(given, "clients"), 1.0)
+            _once(given, "clients are in", "give a mapping of places to shares")
         weights = _check.amounts(list(shares.values()), "the shares of the clients")
         if not weights.all():
             nobody = next(name for name, weight in zip(shares, weights, strict=True) if not weight)
@@ -98,6 +102,11 @@ class Deployment(Shown):
             object.__setattr__(self, name, value)
         for name in (*places, *shares):
             self._known(name)
+        if isinstance(network, Topology):
+            _once(
+                [place for place in places if place in network.nodes], "a replica is on", "give each a node of its own"
+            )
+        _once(self.replicas, "a replica is called", "give places other names")
         gone = {i for name in _names(down, "down", 0) for i in self._those(name)}
         object.__setattr__(self, "down", tuple(name for i, name in enumerate(self.replicas) if i in gone))
         if len(gone) == len(places):
@@ -300,6 +309,12 @@ def _known_places(network: RoundTrips | Topology) -> dict[str, None]:
     assert network.round_trips is not None
     labels = (label for level in network.places.values() for label in level)
     return dict.fromkeys((*network.nodes, *labels, *network.round_trips.places))
+
+
+def _once(names: Sequence[str], what: str, hint: str) -> None:
+    """Refuse a name that occurs twice."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what} {Counter(names).most_common(1)[0][0]!r} more than once: {hint}")
 
 
 def _names(given: Sequence[str], what: str, least: int = 1) -> tuple[str, ...]:

@@ -196,10 +196,10 @@ def place_replicas(
     >>> found.replicas, found.leader, found.value
     (('a', 'b', 'c'), 'b', 10.5)
     """
+    if candidates is not None and len(set(candidates)) < len(candidates):
+        raise ValueError("a candidate appears more than once: a search puts one replica into each place")
     everyone = Deployment(network, candidates, clients if clients is not None else candidates)
     m = everyone.n
-    if len(set(everyone.places)) < m:
-        raise ValueError("a candidate appears more than once: a search puts one replica into each place")
     n = _check.whole(n, f"n, of {m} candidates,", 1, m)
     usual = epaxos_quorum(n) if leaderless else n // 2 + 1
     needed = usual if quorum is None else _check.whole(quorum, f"quorum, of {n} replicas,", 1, n)
