@@ -138,6 +138,12 @@ def test_many_differing_parts(n):
     assert law.sf(p) == pytest.approx(1e-4, rel=1e-6)
 
 
+def test_the_slower_of_a_constant_and_what_varies_has_a_mean():
+    # max(9, U(2, 14)): 7/12 of the time 9, else the mean of U(9, 14)
+    law = slowest([Constant(9.0), Uniform(2.0, 14.0)])
+    assert law.mean() == pytest.approx(7 / 12 * 9 + 5 / 12 * 11.5, rel=1e-9)
+
+
 def test_the_quantiles_of_an_expression_are_first_times():
     parts = [Exponential(1.0), LogNormal(1.0, 0.5), Pareto(0.2, 1.5)]
     law = kth_of(2, parts)

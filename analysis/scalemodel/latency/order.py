@@ -209,7 +209,8 @@ class KthOf(Latency):
     @cached_property
     def _spread(self) -> float:
         typical = sorted(part._knots[0] + part._spread for part in self.parts)
-        return max(typical[(len(typical) - 1) // 2] - self._knots[0], min(part._spread for part in self.parts))
+        least = min((part._spread for part in self.parts if part._spread > 0), default=0.0)
+        return max(typical[(len(typical) - 1) // 2] - self._knots[0], least)
 
     @cached_property
     def _variables(self) -> frozenset["Variable"]:
