@@ -25,11 +25,13 @@ from .protocols import (
     Raft,
     compare_protocols,
 )
+from .replication import Replicated, Replication, ReplicationMixture, StalenessCurve
 from .search import Found, ParetoFront, SearchResult, pareto, search
 from .spanner import Spanner, TrueTime, TwoPhaseCommit, TwoPhaseFit, fit_two_phase_commit
 from .strategy import Strategy
 from .system import QuorumSystem
 from .unavailability import Thresholds, Unavailability, thresholds
+from .wars import Simulated
 
 __all__ = [
     "ABD",
@@ -51,8 +53,13 @@ __all__ = [
     "Protocol",
     "QuorumSystem",
     "Raft",
+    "Replicated",
+    "Replication",
+    "ReplicationMixture",
     "SearchResult",
+    "Simulated",
     "Spanner",
+    "StalenessCurve",
     "Strategy",
     "Thresholds",
     "TrueTime",
