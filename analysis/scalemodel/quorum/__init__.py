@@ -14,6 +14,7 @@ from .deployment import Deployment
 from .expression import Expression, Node, choose, majority, parse, weighted
 from .leader_search import Placements, place_replicas
 from .leaderless import ABD, Atlas, EPaxos, FastPaxos
+from .levels import LEVELS, Cassandra, DynamoDB
 from .protocols import (
     Aurora,
     Batch,
@@ -26,6 +27,7 @@ from .protocols import (
     compare_protocols,
 )
 from .replication import Replicated, Replication, ReplicationMixture, StalenessCurve
+from .replication_table import replication_table
 from .search import Found, ParetoFront, SearchResult, pareto, search
 from .spanner import Spanner, TrueTime, TwoPhaseCommit, TwoPhaseFit, fit_two_phase_commit
 from .strategy import Strategy
@@ -35,11 +37,14 @@ from .wars import Simulated
 
 __all__ = [
     "ABD",
+    "LEVELS",
     "Atlas",
     "Aurora",
     "Batch",
+    "Cassandra",
     "Chain",
     "Deployment",
+    "DynamoDB",
     "EPaxos",
     "Expression",
     "FastPaxos",
@@ -80,6 +85,7 @@ __all__ = [
     "place_replicas",
     "primary_backup",
     "read_one_write_all",
+    "replication_table",
     "search",
     "thresholds",
     "tree",

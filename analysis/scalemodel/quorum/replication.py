@@ -16,7 +16,7 @@ from .. import _check
 from ..display import Shown, axes, format_time
 from ..latency import Constant, Latency, Mixture, kth_of, slowest
 from ..latency.base import Many, pointwise
-from .staleness import Floats, Legs, Setting
+from .staleness import COARSE, NODES, Floats, Legs, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class Replicated(Shown):
         >>> from scalemodel.latency import Exponential
         >>> store = Replication(3, 2, 2, write=Exponential(0.010), ack=Exponential(0.002))
         >>> round(1e3 * store.read_latency().quantile(0.99), 3)
-        9.239
+        9.089
         """
         return _mixed([(weight, _reads(setting)) for weight, setting in self._settings])
 
@@ -67,7 +67,7 @@ class Replicated(Shown):
         >>> from scalemodel.latency import Exponential
         >>> store = Replication(3, 1, 1, write=Exponential(0.010), ack=Exponential(0.002))
         >>> round(1e3 * store.write_latency().quantile(0.99), 3)
-        15.735
+        17.58
         """
         return _mixed([(weight, _writes(setting)) for weight, setting in self._settings])
 
@@ -97,7 +97,7 @@ class Replicated(Shown):
         >>> from scalemodel.latency import Exponential
         >>> store = Replication(3, 1, 1, write=Exponential(0.010), ack=Exponential(0.002))
         >>> f"{store.staleness(0.0):.4f} {store.staleness(0.010):.4f}"
-        '0.4406 0.1621'
+        '0.5131 0.1888'
 
         References
         ----------
@@ -111,8 +111,8 @@ class Replicated(Shown):
             return pointwise(lambda flat: simulated.staleness(flat), times)
         return pointwise(lambda flat: np.array([self._stale(float(time)) for time in flat]), times)
 
-    def _stale(self, t: float) -> float:
-        return math.fsum(weight * setting.staleness(t) for weight, setting in self._settings)
+    def _stale(self, t: float, nodes: int = NODES) -> float:
+        return math.fsum(weight * setting.staleness(t, nodes) for weight, setting in self._settings)
 
     def t_visibility(self, p: float, method: Method = "exact", samples: int = _SAMPLES, seed: int = 0) -> float:
         """Return how long after the commit a read must start to see the write with probability `p`, in seconds.
@@ -122,7 +122,7 @@ class Replicated(Shown):
         >>> from scalemodel.latency import Exponential
         >>> store = Replication(3, 1, 1, write=Exponential(0.010), ack=Exponential(0.002))
         >>> round(1e3 * store.t_visibility(0.999), 2)
-        60.89
+        62.4
 
         References
         ----------
@@ -132,33 +132,49 @@ class Replicated(Shown):
         if _method(method) == "monte_carlo":
             return self.simulate(samples, seed).t_visibility(p)
         miss = 1 - p
-        if self.strict or self._stale(0.0) <= miss:
+        if self.strict or self._stale(0.0, COARSE) < 0.5 * miss or self._stale(0.0) <= miss:
             return 0.0
         if miss == 0:
             return max(legs.arrival.support[1] for _, setting in self._settings for legs in setting.up)
         arrivals = {legs.arrival for _, setting in self._settings for legs in setting.up}
-        high = max(float(law.isf(min(miss, 0.5))) for law in arrivals)
-        goal = math.log(miss)
+        return math.exp(self._level(math.log(miss), math.log(max(float(law.isf(miss)) for law in arrivals))))
 
-        def gap(log_t: float) -> float:
-            return math.log(max(self._stale(math.exp(log_t)), 1e-300)) - goal
+    def _level(self, goal: float, guess: float) -> float:
+        """Return the logarithm of the time at which the logarithm of the staleness falls to the goal.
 
-        top = math.log(high)
-        above = gap(top)
-        step = 0.5
-        low, below = top, above
-        while above > 0:
-            low, below = top, above
-            top += step
-            above = gap(top)
-        while below <= 0:
-            top, above = low, below
+        First on a coarse grid, then by secants on the fine one.
+        """
+
+        def gap(log_t: float, nodes: int = COARSE) -> float:
+            return math.log(max(self._stale(math.exp(log_t), nodes), 1e-300)) - goal
+
+        low = high = guess
+        above = below = gap(guess)
+        step = 0.25
+        while below > 0:
+            low, above = high, below
+            high += step
+            step *= 2
+            below = gap(high)
+        while above <= 0:
+            high, below = low, above
             low -= step
             step *= 2
-            below = gap(low)
-            if low < -80:
-                return 0.0
-        return math.exp(float(optimize.brentq(gap, low, top, xtol=1e-12, rtol=1e-11)))
+            if low < -70:
+                return -math.inf
+            above = gap(low)
+        last = float(optimize.brentq(gap, low, high, xtol=1e-9, rtol=1e-9))
+        slope = (gap(last + 1e-4) - gap(last - 1e-4)) / 2e-4
+        value = gap(last, NODES)
+        for _ in range(20):
+            if slope >= 0 or not math.isfinite(slope):
+                break
+            time = last - min(max(value / slope, -1.0), 1.0)
+            if abs(time - last) <= 1e-8:
+                return time
+            there = gap(time, NODES)
+            slope, last, value = (there - value) / (time - last), time, there
+        return float(optimize.brentq(gap, low - 1, high + 1, args=(NODES,), xtol=1e-9, rtol=1e-9))
 
     def staleness_curve(self, times: Sequence[float] | Floats | None = None) -> "StalenessCurve":
         """Return the probability of a stale read over the time since the commit, ready to plot."""
@@ -219,7 +235,7 @@ class Replication(Replicated):
     >>> from scalemodel.units import ms
     >>> store = Replication(n=3, r=1, w=2, write=Exponential(10 * ms), ack=Exponential(2 * ms))
     >>> f"{store.staleness(0):.3f} {1e3 * store.write_latency().quantile(0.5):.2f}"
-    '0.191 9.95'
+    '0.247 9.11'
 
     References
     ----------
@@ -279,13 +295,13 @@ class Replication(Replicated):
         ways = [_spread(getattr(self, name), self.n) for name in ("write", "ack", "read", "response")]
         out: list[Legs | None] = []
         at_once = Constant(0.0)
-        for i, four in enumerate(zip(*ways, strict=True)):
+        for i, (write, ack, read, response) in enumerate(zip(*ways, strict=True)):
             if i == self.coordinator:
                 out.append(Legs(at_once, at_once, at_once, at_once))
             elif i in self.down:
-                out.append(None if self.handoff is None else Legs(*four, self.handoff))
+                out.append(None if self.handoff is None else Legs(write, ack, read, response, self.handoff))
             else:
-                out.append(Legs(*four))
+                out.append(Legs(write, ack, read, response))
         return tuple(out)
 
     @cached_property

@@ -32,7 +32,14 @@ DEEPEST = 1e-13
 MOST_ATOMS = 64
 """Times of positive probability that a leg may have in the exact integrals."""
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+NODES = 6
+"""Gauss-Legendre nodes between two edges."""
+
+COARSE = 2
+"""The same for a first guess."""
+
+_GAUSS = {k: np.polynomial.legendre.leggauss(k) for k in (COARSE, NODES)}
+_LAGRANGE = {k: np.linalg.inv(np.polynomial.legendre.legvander(x, k - 1)) for k, (x, _) in _GAUSS.items()}
 
 
 @dataclass(frozen=True)
@@ -89,21 +96,19 @@ class Setting:
             return False
         return self.r + self.w > len(self.up)
 
-    def staleness(self, t: float) -> float:
+    def staleness(self, t: float, nodes: int = NODES) -> float:
         """Return the probability that a read that starts `t` seconds after the commit misses the write."""
         if self.strict or all(legs.arrival == Constant(0.0) for legs in self.up):
             return 0.0
-        return min(self._alike(t) if self._uniform else self._differing(t), 1.0)
-
-    # ---- the grids
+        return min(self._alike(t, nodes) if self._uniform else self._differing(t, nodes), 1.0)
 
     @cached_property
-    def _commit(self) -> "_Grid":
-        return _grid(tuple(dict.fromkeys(legs.acknowledged for legs in self.up)))
+    def _acknowledged(self) -> tuple[Latency, ...]:
+        return tuple(dict.fromkeys(legs.acknowledged for legs in self.up))
 
     @cached_property
-    def _answer(self) -> "_Grid":
-        return _grid(tuple(dict.fromkeys(legs.answered for legs in self.up)))
+    def _answered(self) -> tuple[Latency, ...]:
+        return tuple(dict.fromkeys(legs.answered for legs in self.up))
 
     @cached_property
     def _uniform(self) -> bool:
@@ -113,20 +118,23 @@ class Setting:
         smooth = not (len(first.acknowledged._jumps) or len(first.answered._jumps))
         return len(kinds) == 1 and first.handoff is None and self.asked is None and smooth
 
-    def _alike(self, t: float) -> float:
+    def _alike(self, t: float, nodes: int) -> float:
         n, w, r = len(self.up), self.w, self.r
         legs = self.up[0]
-        s, v = self._commit, self._answer
+        s, v = _grid(self._acknowledged, nodes), _grid(self._answered, nodes)
         now, by, _, after, _ = s.of(legs.acknowledged)
         committed = w * special.comb(n, w) * now * by ** (w - 1) * after ** (n - w - r)
-        first, rest, _ = missed(legs, s.times + t, v)
         answered = special.comb(n - w, r) * r * v.of(legs.answered)[3] ** (n - r)
-        return float(committed @ (first * rest ** (r - 1)) @ answered)
+        reach = _reach(legs.read, legs.response, v, nodes)
+        absent = _absent(legs, s.times + t, reach.x)
+        if r == 1:
+            return float(committed @ absent @ (reach.now @ answered))
+        return float(committed @ (absent @ reach.now * (absent @ reach.by) ** (r - 1)) @ answered)
 
-    def _differing(self, t: float) -> float:
-        s = self._commit
+    def _differing(self, t: float, nodes: int) -> float:
+        s = _grid(self._acknowledged, nodes)
         timed = self.asked is None
-        v = self._answer if timed else _Grid(np.array([np.inf]), np.ones(1), np.zeros(1, np.bool_))
+        v = _grid(self._answered, nodes) if timed else _Grid(np.array([np.inf]), np.ones(1), np.zeros(1, np.bool_))
         n = len(self.legs)
         acks = np.zeros((n, 5, len(s.times)))
         answers = np.zeros((n, 2, len(v.times)))
@@ -145,7 +153,8 @@ class Setting:
                 answers[i] = 0.0 if isinstance(self.asked, tuple) and i in chosen else 1.0
             if i in chosen:
                 if legs not in seen:
-                    seen[legs] = missed(legs, s.times + t, v) if timed else [unseen(legs, s.times + t)[:, None]] * 3
+                    starts = s.times + t
+                    seen[legs] = missed(legs, starts, v, nodes) if timed else [unseen(legs, starts, nodes)[:, None]] * 3
                 miss[i] = seen[legs]
         late = np.array([legs is not None and legs.handoff is not None for legs in self.legs])
         total = kernels.stale(acks, late, answers, miss, self.w, self.r, timed)
@@ -169,12 +178,13 @@ class _Grid:
 
 
 @lru_cache(maxsize=256)
-def _grid(laws: tuple[Latency, ...]) -> _Grid:
+def _grid(laws: tuple[Latency, ...], nodes: int) -> _Grid:
     """Return Gauss-Legendre nodes between the edges of the tables of some laws, and their atoms."""
     kept = _edges(laws)
+    places, weights = _GAUSS[nodes]
     half = np.diff(kept) / 2
-    x = ((kept[:-1] + half)[:, None] + half[:, None] * _NODES).ravel()
-    w = (half[:, None] * _WEIGHTS).ravel()
+    x = ((kept[:-1] + half)[:, None] + half[:, None] * places).ravel()
+    w = (half[:, None] * weights).ravel()
     jumps = np.unique(np.concatenate([_atoms(law)[0] for law in laws]))
     atoms = np.arange(len(x) + len(jumps)) >= len(x)
     return _Grid(np.append(x, jumps), np.append(w, np.ones(len(jumps))), atoms)
@@ -224,19 +234,16 @@ class _Reach:
     """
 
     x: Floats
-    weights: Floats
     now: Floats
     by: Floats
     before: Floats
 
 
-_LAGRANGE = np.linalg.inv(np.polynomial.legendre.legvander(_NODES, len(_NODES) - 1))
-
-
 @lru_cache(maxsize=256)
-def _reach(read: Latency, response: Latency, v: _Grid) -> _Reach:
+def _reach(read: Latency, response: Latency, v: _Grid, nodes: int) -> _Reach:
     """Return the weights of the integrals over the two ways of a read."""
-    grid = _grid((read,))
+    grid = _grid((read,), nodes)
+    places, weights = _GAUSS[NODES]
     m = len(v.times)
     edges = _edges((read,))
     cuts = np.sort(np.clip(np.concatenate([
@@ -244,19 +251,19 @@ def _reach(read: Latency, response: Latency, v: _Grid) -> _Reach:
     ]), edges[0], np.minimum(edges[-1], np.maximum(v.times, edges[0]))), axis=0)  # fmt: skip
     half = np.diff(cuts, axis=0) / 2
     i, at = np.nonzero(half > 1e-18)
-    x = (cuts[i, at] + half[i, at])[:, None] + half[i, at][:, None] * _NODES
-    density = half[i, at][:, None] * _WEIGHTS * read._pdf(x.ravel()).reshape(x.shape)
-    x, density, at = x.ravel(), density.ravel(), np.repeat(at, len(_NODES))
+    x = (cuts[i, at] + half[i, at])[:, None] + half[i, at][:, None] * places
+    density = half[i, at][:, None] * weights * read._pdf(x.ravel()).reshape(x.shape)
+    x, density, at = x.ravel(), density.ravel(), np.repeat(at, NODES)
     way = v.times[at] - x
     by = response._tails(way)[0]
     now = response._pdf(way) * v.weights[at] * ~v.atoms[at]
     out = []
     for value in (now * density, by * density):
-        out.append(_spread_over(edges, x, at, value, m))
+        out.append(_spread_over(edges, x, at, value, m, nodes))
     for time, mass in zip(*_atoms(response), strict=True):
         at = np.flatnonzero((v.times - time >= edges[0]) & (v.times - time <= edges[-1]) & ~v.atoms)
         x = v.times[at] - time
-        out[0] += _spread_over(edges, x, at, read._pdf(x) * v.weights[at] * mass, m)
+        out[0] += _spread_over(edges, x, at, read._pdf(x) * v.weights[at] * mass, m, nodes)
     first, rest = out
     before = rest
     times, masses = _atoms(read)
@@ -267,7 +274,7 @@ def _reach(read: Latency, response: Latency, v: _Grid) -> _Reach:
         first = np.concatenate([first, np.where(v.atoms, by - prior, density * v.weights)])
         before = np.concatenate([rest, prior])
         rest = np.concatenate([rest, by])
-    return _Reach(grid.times, grid.of(read)[kernels.NOW], first, rest, before)
+    return _Reach(grid.times, first, rest, before)
 
 
 def _snapped(times: Floats, law: Latency) -> Floats:
@@ -280,20 +287,19 @@ def _snapped(times: Floats, law: Latency) -> Floats:
     return np.where(np.abs(times - near) <= 1e-14 * (np.abs(times) + near.max()), near, times)
 
 
-def _spread_over(edges: Floats, x: Floats, at: NDArray[np.int64], values: Floats, m: int) -> Floats:
+def _spread_over(edges: Floats, x: Floats, at: NDArray[np.int64], values: Floats, m: int, k: int) -> Floats:
     """Give values at x to the nodes of the panel around it, as the polynomial through these is."""
-    k = len(_NODES)
     panels = len(edges) - 1
     if not panels:
         return np.zeros((0, m))
     panel = np.clip(np.searchsorted(edges, x) - 1, 0, panels - 1)
     place = 2 * (x - edges[panel]) / (edges[panel + 1] - edges[panel]) - 1
-    shares = np.polynomial.legendre.legvander(place, k - 1) @ _LAGRANGE * values[:, None]
+    shares = np.polynomial.legendre.legvander(place, k - 1) @ _LAGRANGE[k] * values[:, None]
     index = ((panel[:, None] * k + np.arange(k)) * m + at[:, None]).ravel()
     return np.bincount(index, shares.ravel(), panels * k * m).astype(np.float64).reshape(panels * k, m)
 
 
-def missed(legs: Legs, starts: Floats, v: _Grid) -> tuple[Floats, Floats, Floats]:
+def missed(legs: Legs, starts: Floats, v: _Grid, nodes: int = NODES) -> tuple[Floats, Floats, Floats]:
     """Return the weight of a stale answer at each time of the grid, the probability of one by then, and before.
 
     Parameters
@@ -309,15 +315,15 @@ def missed(legs: Legs, starts: Floats, v: _Grid) -> tuple[Floats, Floats, Floats
     -------
     three of float64[s, m]
     """
-    reach = _reach(legs.read, legs.response, v)
+    reach = _reach(legs.read, legs.response, v, nodes)
     absent = _absent(legs, starts, reach.x)
     first, rest = absent @ reach.now, absent @ reach.by
     return first, rest, rest if reach.before is reach.by else absent @ reach.before
 
 
-def unseen(legs: Legs, starts: Floats) -> Floats:
+def unseen(legs: Legs, starts: Floats, nodes: int = NODES) -> Floats:
     """Return the probability that a read finds the write missing at one replica, for each start."""
-    grid = _grid((legs.read,))
+    grid = _grid((legs.read,), nodes)
     return _absent(legs, starts, grid.times) @ grid.of(legs.read)[kernels.NOW]
 
 

@@ -16,7 +16,7 @@ from ..display import Shown, axes, format_count
 from ..latency import Latency
 from ..latency.base import Many
 from ._kernels import wars as kernels
-from ._kernels.wars import BINS, FINE, LEVEL, LOWEST
+from ._kernels.wars import BINS, CELLS, FINE, LEVEL, LOWEST
 from .staleness import Floats, Setting
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ EDGES = np.concatenate([[0.0], np.ldexp(1 + np.arange(64 * FINE) % FINE / FINE, 
 ALL_PAIRS = 16
 """Up to this many replicas, every r and w is kept."""
 
-_STRAIGHT = 2e-6
-_LEVELS = 4
+_SMOOTH = 3e-5  # relative error of a drawn time
+_SOON = 1e-12  # seconds: earlier is at once
+_RARE = 1e-9  # a cell of a smaller probability need not be smooth
+_LEVELS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,28 +222,28 @@ def _sigmas(level: float) -> float:
 def _cells(laws: tuple[Latency, ...]) -> Floats:
     """Return the tables of quantiles of some laws, one after the other, and the finer tables behind them.
 
-    A row is what is at share 0 of a straight line, and its slope; of a cell that has a finer table, it is the share at
-    which that begins, its cells per share, and where it is.
+    A row holds a parabola in the share; of a cell that has a finer table, the share at which that begins, its cells per
+    share, and, last, where it is.
     """
     tables: list[Floats] = []
     finer: list[Floats] = []
     where = len(laws) * LEVEL
     half = LEVEL // 2
-    starts = np.ldexp(1 + np.arange(half) % FINE / FINE, np.arange(half) // FINE - 53)
-    ends = np.append(starts[1:], 1.0)
+    starts = np.ldexp(1 + np.arange(half) % CELLS / CELLS, np.arange(half) // CELLS - 53)
+    ends = np.minimum(np.append(starts[1:], 1.0), 0.5)
     for law in laws:
-        table = np.zeros((LEVEL, 3))
+        table = np.zeros((LEVEL, 4))
         todo = []
         for side in (0, 1):
-            rows, rough = _lines(law, starts, np.minimum(ends, 0.5), side == 1)
+            rows, rough = _parabolas(law, starts, ends, side == 1)
             table[side * half : (side + 1) * half] = rows
-            todo += [(table, side * half + i, starts[i], ends[i], side == 1, 1) for i in rough if starts[i] < 0.5]
+            todo += [(table, side * half + i, starts[i], ends[i], side == 1, 1) for i in rough if starts[i] < ends[i]]
         while todo:
             owner, row, start, end, upper, depth = todo.pop()
-            edges = np.linspace(start, end, FINE + 1)
-            fine, rough = _lines(law, edges[:-1], edges[1:], upper)
-            owner[row] = start, FINE / (end - start), where
-            where += FINE
+            edges = np.linspace(start, end, CELLS + 1)
+            fine, rough = _parabolas(law, edges[:-1], edges[1:], upper)
+            owner[row] = start, CELLS / (end - start), 0.0, where
+            where += CELLS
             finer.append(fine)
             if depth < _LEVELS:
                 todo += [(fine, i, edges[i], edges[i + 1], upper, depth + 1) for i in rough]
@@ -249,22 +251,27 @@ def _cells(laws: tuple[Latency, ...]) -> Floats:
     return np.ascontiguousarray(np.concatenate(tables + finer))
 
 
-def _lines(law: Latency, starts: Floats, ends: Floats, upper: bool) -> tuple[Floats, NDArray[np.int64]]:
-    """Return straight lines through the quantiles at two ends, and which of them miss the middle."""
+def _parabolas(law: Latency, starts: Floats, ends: Floats, upper: bool) -> tuple[Floats, NDArray[np.int64]]:
+    """Return parabolas through the quantiles at both ends and in the middle, and which of them miss others."""
 
-    def quantile(share: Floats) -> Floats:
+    def quantile(place: float) -> Floats:
+        share = starts + place * np.maximum(ends - starts, 0.0)
         x = law._quantile(1 - share, share) if upper else law._quantile(share, 1 - share)
         return np.minimum(x, 1e300)
 
-    ends = np.maximum(ends, starts)
-    left, right, middle = quantile(starts), quantile(ends), quantile((starts + ends) / 2)
-    width = ends - starts
+    left, middle, right = quantile(0.0), quantile(0.5), quantile(1.0)
+    width = np.maximum(ends - starts, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(width > 0, (right - left) / width, 0.0)
-    off = np.abs((left + right) / 2 - middle) > 10 * _STRAIGHT * np.maximum(middle, 1e-12)
-    weight = width  # cells of next to no probability may be rough
-    rough = off & (weight * np.abs((left + right) / 2 - middle) > 1e-3 * _STRAIGHT * np.maximum(middle, 1e-12))
-    rough |= (np.abs(right - left) > 0.5 * np.maximum(middle, 1e-12)) & (width > 1e-7) & off
-    out = np.zeros((len(starts), 3))
-    out[:, 0], out[:, 1] = left - slope * starts, slope
-    return out, np.flatnonzero(rough)
+        begin = np.where(width > 0, starts / width, 0.0)
+        per = np.where(width > 0, 1 / width, 0.0)
+    curved = begin < 1e5  # in a cell that is narrow for its place, a parabola has no digits left
+    bend = np.where(curved, 2 * (left + right) - 4 * middle, 0.0)
+    slope = right - left - bend
+    off = np.zeros(len(starts), np.bool_)
+    for place in (0.2, 0.8):
+        off |= np.abs(left + place * (slope + place * bend) - quantile(place)) > _SMOOTH * np.maximum(middle, _SOON)
+    out = np.zeros((len(starts), 4))
+    out[:, 0] = left - begin * (slope - begin * bend)
+    out[:, 1] = (slope - 2 * begin * bend) * per
+    out[:, 2] = bend * per * per
+    return out, np.flatnonzero(off & (width > _RARE))

@@ -21,39 +21,48 @@ def stale(acks, late, answers, missed, w, r, timed):
     Of replicas that do a thing at the same time, the one with the lower number does it first.
     """
     n, times, reads = len(acks), acks.shape[2], answers.shape[2]
-    state = np.zeros((2, w + 1, 2, r + 1))
+    state = np.zeros((2, w + 1, 2, r + 1, reads))
+    new = np.empty(reads)
     total = 0.0
     for s in range(times):
+        state[:] = 0.0
+        state[0, 0, 0 if timed else 1, 0] = 1.0
+        for i in range(n):
+            left = n - 1 - i
+            for a in range(min(i + 1, w), max(w - left, 0) - 1, -1):
+                for z in range(min(i + 1, r), max(r - left, 0) - 1, -1):
+                    for e in range(1, -1, -1):  # whether the commit has been seen
+                        yes, no, now = acks[i, DONE + e, s], acks[i, NOT + e, s], acks[i, NOW, s]
+                        both = no if late[i] else 1.0
+                        for f in range(1, -1, -1):  # whether the last answer has
+                            for v in range(reads):
+                                new[v] = state[e, a, f, z, v] * no * answers[i, f, v]
+                            if z:
+                                _step(new, state[e, a, f, z - 1], both, missed[i, 1 + f, s])
+                                if f and timed:
+                                    _step(new, state[e, a, 0, z - 1], both, missed[i, 0, s])
+                            if a:
+                                _step(new, state[e, a - 1, f, z], yes, answers[i, f])
+                                if e:
+                                    _step(new, state[0, a - 1, f, z], now, answers[i, f])
+                                if z and late[i]:
+                                    _step(new, state[e, a - 1, f, z - 1], yes, missed[i, 1 + f, s])
+                                    if e:
+                                        _step(new, state[0, a - 1, f, z - 1], now, missed[i, 1 + f, s])
+                                    if f and timed:
+                                        _step(new, state[e, a - 1, 0, z - 1], yes, missed[i, 0, s])
+                                        if e:
+                                            _step(new, state[0, a - 1, 0, z - 1], now, missed[i, 0, s])
+                            for v in range(reads):
+                                state[e, a, f, z, v] = new[v]
         row = 0.0
         for v in range(reads):
-            state[:] = 0.0
-            state[0, 0, 0 if timed else 1, 0] = 1.0
-            for i in range(n):
-                for a in range(min(i + 1, w), -1, -1):
-                    for z in range(min(i + 1, r), -1, -1):
-                        for e in range(1, -1, -1):  # whether the commit has been seen
-                            for f in range(1, -1, -1):  # whether the last answer has
-                                yes, no = acks[i, DONE + e, s], acks[i, NOT + e, s]
-                                later, before = answers[i, f, v], missed[i, 1 + f, s, v]
-                                both = no if late[i] else 1.0
-                                new = state[e, a, f, z] * no * later
-                                if z:
-                                    new += state[e, a, f, z - 1] * both * before
-                                    if f and timed:
-                                        new += state[e, a, 0, z - 1] * both * missed[i, 0, s, v]
-                                if a:
-                                    new += state[e, a - 1, f, z] * yes * later
-                                    if e:
-                                        new += state[0, a - 1, f, z] * acks[i, NOW, s] * later
-                                    if z and late[i]:
-                                        new += state[e, a - 1, f, z - 1] * yes * before
-                                        if e:
-                                            new += state[0, a - 1, f, z - 1] * acks[i, NOW, s] * before
-                                        if f and timed:
-                                            new += state[e, a - 1, 0, z - 1] * yes * missed[i, 0, s, v]
-                                            if e:
-                                                new += state[0, a - 1, 0, z - 1] * acks[i, NOW, s] * missed[i, 0, s, v]
-                                state[e, a, f, z] = new
-            row += state[1, w, 1, r]
+            row += state[1, w, 1, r, v]
         total += row
     return total
+
+
+@kernel
+def _step(new, state, factor, factors):
+    for v in range(len(new)):
+        new[v] += state[v] * factor * factors[v]

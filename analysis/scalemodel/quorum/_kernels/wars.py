@@ -16,8 +16,11 @@ LOWEST = -40
 
 BINS = 64 * FINE + 2
 
-LEVEL = 2 * 53 * FINE
-"""Cells of a table of quantiles: `FINE` per doubling of the smaller of the shares below and above."""
+CELLS = 32
+"""Cells of a table of quantiles per doubling of the smaller of the shares below and above."""
+
+LEVEL = 2 * 53 * CELLS
+"""Cells of a table of quantiles."""
 
 BY_TIME, SHUFFLED, AS_GIVEN = range(3)
 
@@ -50,17 +53,16 @@ def next_word(state):
 
 @inlined
 def draw(state, cells, first, bits, word):
-    """Draw from a table of quantiles: straight lines in each cell, and a finer table where these do not do."""
+    """Draw from a table of quantiles: parabolas in each cell, and a finer table where these do not do."""
     u = next_word(state)
-    bits[0] = ((u >> np.uint64(12)) + np.uint64(1)) * 2.0**-53  # in (0, 1/2]
-    share = bits[0]
-    at = np.int64(word[0] >> np.uint64(45)) - (1023 - 53) * FINE
-    at = min(at, LEVEL // 2 - 1) + np.int64(u & np.uint64(1)) * (LEVEL // 2)
-    row = first + at
-    while cells[row, 2] > 0:  # a table of FINE cells
+    share = ((u >> np.uint64(12)) + np.uint64(1)) * 2.0**-53  # in (0, 1/2]
+    bits[0] = share
+    at = np.int64(word[0] >> np.uint64(47)) - (1023 - 53) * CELLS
+    row = first + min(at, LEVEL // 2 - 1) + np.int64(u & np.uint64(1)) * (LEVEL // 2)
+    while cells[row, 3] > 0:  # a table of its own
         place = (share - cells[row, 0]) * cells[row, 1]
-        row = np.int64(cells[row, 2]) + min(max(np.int64(place), 0), FINE - 1)
-    return cells[row, 0] + share * cells[row, 1]
+        row = np.int64(cells[row, 3]) + min(max(np.int64(place), 0), CELLS - 1)
+    return cells[row, 0] + share * (cells[row, 1] + share * cells[row, 2])
 
 
 @kernel
@@ -93,20 +95,22 @@ def simulate(state, samples, cells, legs, sizes, cumulative, orders, mode, rs, w
             answered = read + draw(state, cells, legs[setting, i, 3] * LEVEL, bits, word)
             if legs[setting, i, 4] >= 0:
                 write = draw(state, cells, legs[setting, i, 4] * LEVEL, bits, word)
-            at = j
-            while at > 0 and commit[at - 1] > acked:
-                commit[at] = commit[at - 1]
-                at -= 1
-            commit[at] = acked
+            fresh = write - read
+            for at in range(j):  # no branches: which of two is the earlier cannot be predicted
+                acked, commit[at] = max(commit[at], acked), min(commit[at], acked)
+            commit[j] = acked
             at = j
             if mode == BY_TIME:
-                while at > 0 and answer[at - 1] > answered:
-                    answer[at], gap[at] = answer[at - 1], gap[at - 1]
-                    at -= 1
+                for at in range(j):
+                    there, held = answer[at], gap[at]
+                    earlier = answered < there
+                    answer[at], gap[at] = (answered if earlier else there), (fresh if earlier else held)
+                    answered, fresh = (there if earlier else answered), (held if earlier else fresh)
+                at = j
             elif mode == SHUFFLED:
                 at = np.int64((next_word(state) >> np.uint64(32)) * np.uint64(j + 1) >> np.uint64(32))
                 answer[j], gap[j] = answer[at], gap[at]
-            answer[at], gap[at] = answered, write - read
+            answer[at], gap[at] = answered, fresh
         for j in range(1, n):
             gap[j] = min(gap[j], gap[j - 1])
             answer[j] = max(answer[j], answer[j - 1])
@@ -114,6 +118,4 @@ def simulate(state, samples, cells, legs, sizes, cumulative, orders, mode, rs, w
             reads[j, bin_of(answer[j], bits, word)] += 1
             writes[j, bin_of(commit[j], bits, word)] += 1
         for j in range(len(rs)):
-            wait = gap[rs[j] - 1] - commit[ws[j] - 1]
-            if wait > 0:
-                stale[j, bin_of(wait, bits, word)] += 1
+            stale[j, bin_of(gap[rs[j] - 1] - commit[ws[j] - 1], bits, word)] += 1
