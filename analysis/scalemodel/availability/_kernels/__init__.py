@@ -1,0 +1,1 @@
+"""Compiled inner loops of availability: arrays in, arrays out, no checks."""

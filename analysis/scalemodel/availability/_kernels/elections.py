@@ -1,0 +1,345 @@
+"""Elections, one after the other: a fast way through those that the first candidate wins, and an event loop.
+
+Members are numbered from 0. All randomness is a function of ``(key, election, kind, member, count)``, so the two ways
+draw the same numbers, and so does anybody who runs some of the elections only.
+
+``table`` holds two laws, of a message's jitter and of a disk write: `CELLS` + 1 quantiles at equal steps of p, then as
+many again at equal steps within the last cell; in between they are interpolated.
+"""
+
+import math
+
+import numpy as np
+
+from scalemodel._jit import kernel
+from scalemodel._kernels.hashing import splitmix64
+
+CELLS = 4096
+ROW = 2 * (CELLS + 1)
+
+AGE, TIMEOUT, PHASE, REQUEST, WRITE, REPLY, OWN_WRITE, HEARTBEAT = range(8)
+"""What is drawn; the campaign, or the timer, that it is drawn for is the count."""
+
+PRE_ASK, ASK, PRE_YES, YES, NOTICE = range(5)
+"""Messages: asking for a vote, granting it, telling of a later term."""
+
+FOLLOWER, PRE_CANDIDATE, CANDIDATE = range(3)
+
+U64 = np.uint64
+_STEP = U64(0x9E3779B97F4A7C15)
+_NEVER = 1e300
+
+
+@kernel
+def uniform(state, kind, member, count):
+    """Draw from [0, 1) by number; members are below 64."""
+    number = U64(kind + 8 * (member + 64 * count))
+    return np.float64(splitmix64(state + number * _STEP) >> U64(11)) * 2.0**-53
+
+
+@kernel
+def drawn(table, law, u):
+    """Return the quantile of law 0 (jitter) or 1 (disk) at `u`."""
+    at = law * ROW
+    x = u * CELLS
+    cell = int(x)
+    if cell == CELLS - 1:
+        x = (x - cell) * CELLS
+        cell = int(x)
+        at += CELLS + 1
+    low = table[at + cell]
+    return low + (x - cell) * (table[at + cell + 1] - low)
+
+
+@kernel
+def after(since, timeout, tick, phase):
+    """Return when a timer fires that was set at `since`: in ticks, it counts those of its own clock that follow."""
+    if tick == 0.0:
+        return since + timeout
+    return tick * (math.floor(since / tick - phase) + phase + timeout)
+
+
+@kernel
+def timeout_of(state, member, count, low, high, tick):
+    """Draw a timeout: of a range, or a whole number of ticks, both ends included."""
+    u = uniform(state, TIMEOUT, member, count)
+    if tick == 0.0:
+        return low[member] + u * (high[member] - low[member])
+    return low[member] + math.floor(u * (high[member] - low[member] + 1.0))
+
+
+@kernel
+def insert(ordered, count, value):
+    """Put a value in its place among the first `count`, and return how many there are now."""
+    k = count
+    while k > 0 and ordered[k - 1] > value:
+        ordered[k] = ordered[k - 1]
+        k -= 1
+    ordered[k] = value
+    return count + 1
+
+
+@kernel
+def fast(
+    state, alive, n, quorum, willing, base, table, low, high, tick, hold, pre_vote, deadline, lease, phase, least, votes
+):
+    """Return when the first candidate wins, or -1 if anybody may have come in its way.
+
+    It wins undisturbed if its requests reach everybody's before their timers fire, and those that will not vote for it
+    stay quiet until it has won. ``votes`` is room for the answers, ``float64[n]``.
+    """
+    c = alive[0]
+    for v in alive:
+        if deadline[v] < deadline[c]:
+            c = v
+    now = deadline[c]
+    asked = 0
+    if pre_vote:
+        got = 0
+        for v in alive:
+            if v != c:
+                arrival = now + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, 0))
+                if not willing[c, v] or (hold and arrival < lease[v]):
+                    continue
+                answer = arrival + base[v, c] + drawn(table, 0, uniform(state, REPLY, v, 0))
+                got = insert(votes, got, answer)
+        if got < quorum - 1:
+            return -1.0
+        won = votes[quorum - 2] if quorum > 1 else now
+        if won >= now + least:
+            return -1.0
+        for v in alive:
+            if v != c and deadline[v] <= won:
+                return -1.0
+        now = won
+        asked = 1
+    sent = now + drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
+    got = 0
+    for v in alive:
+        if v != c:
+            arrival = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+            if not willing[c, v] or (hold and arrival < lease[v]):
+                continue
+            answer = (
+                arrival
+                + drawn(table, 1, uniform(state, WRITE, v, asked))
+                + base[v, c]
+                + drawn(table, 0, uniform(state, REPLY, v, asked))
+            )
+            got = insert(votes, got, answer)
+    if got < quorum - 1:
+        return -1.0
+    won = votes[quorum - 2] if quorum > 1 else sent
+    if won >= now + least:
+        return -1.0
+    for v in alive:
+        if v != c and deadline[v] <= won:
+            arrival = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+            if not willing[c, v] or (hold and arrival < lease[v]) or deadline[v] <= arrival:
+                return -1.0
+    return won
+
+
+@kernel
+def run(
+    key,
+    first,
+    alive,
+    leader,
+    quorum,
+    willing,
+    base,
+    table,
+    low,
+    high,
+    tick,
+    heartbeat,
+    hold,
+    pre_vote,
+    stride,
+    resets_by_term,
+    commits,
+    limit,
+    skip_fast,
+    seconds,
+    terms,
+):
+    """Fill in the seconds until there is a leader (or a first commit) and the terms that took, per election.
+
+    Parameters
+    ----------
+    key : uint64
+        Of the stream; election ``i`` of the output is number ``first + i`` of it.
+    alive : int64[m]
+        Who takes part.
+    leader : int
+        Who is lost at time 0, its last heartbeat at most `heartbeat` ago; -1 if all start at time 0 instead.
+    willing : bool[n, n]
+        Whether the first may get the vote of the second.
+    base : float64[n, n]
+        One-way delays in seconds, to which jitter is added.
+    low, high : float64[n]
+        Timeouts in seconds, or in ticks where `tick` is not 0.
+    hold : float64[1] or float64[0]
+        How long after a heartbeat voters ignore candidates, as a timeout; empty if they do not.
+    stride : int
+        1 for Raft's terms; more for ballots that differ between members, as Paxos has.
+    resets_by_term : bool
+        Whether a later term sets the timer anew, also where the vote is not granted.
+    limit : float
+        Elections that take longer end there, with -1 terms.
+    """
+    n = len(base)
+    capacity = 64 * n
+    m_time = np.empty(capacity)
+    m_what = np.empty((capacity, 6), np.int64)  # kind, from, to, term, campaign, number
+    deadline, lease, phase, votes = np.empty(n), np.empty(n), np.zeros(n), np.empty(n)
+    term, voted, role = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    timers, granted, campaign = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    holds = len(hold) > 0
+    held = hold[0] if holds else 0.0
+    least = low[alive[0]]
+    for v in alive:
+        least = min(least, low[v])
+    if tick > 0.0:
+        least = (least - 1.0) * tick
+    for i in range(len(seconds)):
+        state = splitmix64(key + U64(first + i) * _STEP)
+        age = heartbeat * uniform(state, AGE, 0, 0)
+        for v in alive:
+            if tick > 0.0:
+                phase[v] = uniform(state, PHASE, v, 0)
+            heard = 0.0
+            lease[v] = -_NEVER
+            if leader >= 0:
+                heard = base[leader, v] + drawn(table, 0, uniform(state, HEARTBEAT, v, 0)) - age
+                if holds:
+                    lease[v] = after(heard, held, tick, phase[v])
+            deadline[v] = after(heard, timeout_of(state, v, 0, low, high, tick), tick, phase[v])
+        now = -1.0
+        if not skip_fast:
+            now = fast(
+                state, alive, n, quorum, willing, base, table, low, high, tick, holds, pre_vote, deadline, lease, phase,
+                least, votes,
+            )  # fmt: skip
+        asked = 2 if pre_vote else 1
+        terms[i] = 1
+        winner = -1
+        if now >= 0.0:
+            if commits:
+                winner = alive[0]
+                for v in alive:
+                    if deadline[v] < deadline[winner]:
+                        winner = v
+        else:
+            for v in alive:
+                term[v], voted[v], role[v], timers[v], granted[v], campaign[v] = 0, -1, FOLLOWER, 1, 0, -1
+            asked, waiting, number = 0, 0, 0
+            while winner < 0:
+                # what happens next: the earliest message, of those at one time the first sent; else a timer
+                at, now, who = -1, _NEVER, -1
+                for k in range(waiting):
+                    if m_time[k] < now or (m_time[k] == now and m_what[k, 5] < m_what[at, 5]):
+                        at, now = k, m_time[k]
+                for v in alive:
+                    if deadline[v] < now:
+                        now, who = deadline[v], v
+                if now > limit:
+                    break
+                asks, campaigns = -1, -1  # who asks for votes, who campaigns in earnest
+                if who >= 0:
+                    deadline[who] = after(now, timeout_of(state, who, timers[who], low, high, tick), tick, phase[who])
+                    timers[who] += 1
+                    lease[who] = -_NEVER
+                    if pre_vote and quorum > 1:
+                        asks = who
+                    else:
+                        campaigns = who
+                else:
+                    kind, c, v, of, camp = m_what[at, 0], m_what[at, 1], m_what[at, 2], m_what[at, 3], m_what[at, 4]
+                    waiting -= 1
+                    m_time[at] = m_time[waiting]
+                    for k in range(6):
+                        m_what[at, k] = m_what[waiting, k]
+                    answer, told, when = -1, of, now
+                    reset = False
+                    if kind in (PRE_ASK, ASK):
+                        if holds and now < lease[v]:
+                            continue
+                        if kind == PRE_ASK:
+                            if willing[c, v] and (of > term[v] or (of == term[v] and voted[v] < 0)):
+                                answer = PRE_YES
+                            elif of <= term[v]:
+                                answer, told = NOTICE, term[v]
+                        elif of < term[v]:
+                            answer, told = NOTICE, term[v]
+                        else:
+                            if of > term[v]:
+                                term[v], voted[v], role[v] = of, -1, FOLLOWER
+                                lease[v] = -_NEVER
+                                reset = resets_by_term
+                            if voted[v] < 0 and willing[c, v]:
+                                voted[v] = c
+                                reset = True
+                                answer = YES
+                                when += drawn(table, 1, uniform(state, WRITE, v, camp))
+                        if answer >= 0 and waiting < capacity:
+                            m_time[waiting] = when + base[v, c] + drawn(table, 0, uniform(state, REPLY, v, camp))
+                            m_what[waiting, 0], m_what[waiting, 1], m_what[waiting, 2] = answer, v, c
+                            m_what[waiting, 3], m_what[waiting, 4], m_what[waiting, 5] = told, camp, number
+                            waiting += 1
+                            number += 1
+                    elif kind == NOTICE:
+                        if of > term[v]:
+                            term[v], voted[v], role[v] = of, -1, FOLLOWER
+                            reset = resets_by_term
+                    elif camp == campaign[v]:
+                        if kind == PRE_YES and role[v] == PRE_CANDIDATE:
+                            granted[v] += 1
+                            if granted[v] == quorum:
+                                campaigns = v
+                                reset = True
+                        elif kind == YES and role[v] == CANDIDATE:
+                            granted[v] += 1
+                            if granted[v] == quorum:
+                                winner = v
+                    if reset:
+                        deadline[v] = after(now, timeout_of(state, v, timers[v], low, high, tick), tick, phase[v])
+                        timers[v] += 1
+                c = max(asks, campaigns)
+                if c >= 0:
+                    sent, kind = now, PRE_ASK
+                    role[c] = PRE_CANDIDATE
+                    of = (term[c] // stride + 1) * stride + c % stride
+                    if campaigns >= 0:
+                        term[c], voted[c], role[c], kind = of, c, CANDIDATE, ASK
+                        sent += drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
+                        if quorum == 1:
+                            winner, now = c, sent
+                    granted[c], campaign[c] = 1, asked
+                    for v in alive:
+                        if v != c and waiting < capacity:
+                            m_time[waiting] = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+                            m_what[waiting, 0], m_what[waiting, 1], m_what[waiting, 2] = kind, c, v
+                            m_what[waiting, 3], m_what[waiting, 4], m_what[waiting, 5] = of, asked, number
+                            waiting += 1
+                            number += 1
+                    asked += 1
+            if winner < 0:
+                seconds[i], terms[i] = limit, -1
+                continue
+            terms[i] = term[winner] // stride
+        if commits:  # the new leader's first entry: on the disks of a quorum, its own among them
+            got = 0
+            for v in alive:
+                answer = drawn(table, 1, uniform(state, WRITE, v, asked))
+                if v != winner:
+                    answer += (
+                        base[winner, v]
+                        + drawn(table, 0, uniform(state, REQUEST, v, asked))
+                        + base[v, winner]
+                        + drawn(table, 0, uniform(state, REPLY, v, asked))
+                    )
+                got = insert(votes, got, answer)
+            now += votes[quorum - 1]
+        seconds[i] = now
