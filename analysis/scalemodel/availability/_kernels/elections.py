@@ -69,6 +69,25 @@ def timeout_of(state, member, count, low, high, tick):
 
 
 @kernel
+def set_timer(state, v, since, deadline, timers, low, high, tick, phase):
+    """Set the timer of a member, which counts its timers."""
+    timeout = timeout_of(state, v, timers[v], low, high, tick)
+    deadline[v] = after(since, timeout, tick, phase[v])
+    timers[v] += 1
+
+
+@kernel
+def post(times, mail, waiting, number, time, kind, sender, to, term, campaign):
+    """Put a message, the `number`-th of its election, on its way, and return how many are; a full post loses it."""
+    if waiting == len(times):
+        return waiting
+    times[waiting] = time
+    mail[waiting, 0], mail[waiting, 1], mail[waiting, 2] = kind, sender, to
+    mail[waiting, 3], mail[waiting, 4], mail[waiting, 5] = term, campaign, number
+    return waiting + 1
+
+
+@kernel
 def insert(ordered, count, value):
     """Put a value in its place among the first `count`, and return how many there are now."""
     k = count
@@ -81,7 +100,7 @@ def insert(ordered, count, value):
 
 @kernel
 def fast(
-    state, alive, n, quorum, willing, base, table, low, high, tick, hold, pre_vote, deadline, lease, phase, least, votes
+    state, alive, quorum, willing, base, table, low, high, tick, hold, pre_vote, deadline, lease, phase, least, votes
 ):
     """Return when the first candidate wins, or -1 if anybody may have come in its way.
 
@@ -98,10 +117,10 @@ def fast(
         got = 0
         for v in alive:
             if v != c:
-                arrival = now + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, 0))
+                arrival = now + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, 0)))
                 if not willing[c, v] or (hold and arrival < lease[v]):
                     continue
-                answer = arrival + base[v, c] + drawn(table, 0, uniform(state, REPLY, v, 0))
+                answer = arrival + (base[v, c] + drawn(table, 0, uniform(state, REPLY, v, 0)))
                 got = insert(votes, got, answer)
         if got < quorum - 1:
             return -1.0
@@ -117,15 +136,11 @@ def fast(
     got = 0
     for v in alive:
         if v != c:
-            arrival = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+            arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
             if not willing[c, v] or (hold and arrival < lease[v]):
                 continue
-            answer = (
-                arrival
-                + drawn(table, 1, uniform(state, WRITE, v, asked))
-                + base[v, c]
-                + drawn(table, 0, uniform(state, REPLY, v, asked))
-            )
+            answer = arrival + drawn(table, 1, uniform(state, WRITE, v, asked))
+            answer += base[v, c] + drawn(table, 0, uniform(state, REPLY, v, asked))
             got = insert(votes, got, answer)
     if got < quorum - 1:
         return -1.0
@@ -134,10 +149,109 @@ def fast(
         return -1.0
     for v in alive:
         if v != c and deadline[v] <= won:
-            arrival = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+            arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
             if not willing[c, v] or (hold and arrival < lease[v]) or deadline[v] <= arrival:
                 return -1.0
     return won
+
+
+@kernel
+def follow(
+    state, alive, quorum, willing, base, table, low, high, tick, holds, pre_vote, stride, resets_by_term, limit,
+    deadline, lease, phase, term, voted, role, timers, granted, campaign, times, mail,
+):  # fmt: skip
+    """Follow one election event by event; return its end (-1 if past `limit`), its winner and its campaigns."""
+    for v in alive:
+        term[v] = role[v] = granted[v] = 0
+        voted[v] = campaign[v] = -1
+        timers[v] = 1
+    asked = waiting = number = 0
+    while True:
+        # the earliest message, of those at one time the first sent; else a timer
+        at, now, who = -1, _NEVER, -1
+        for k in range(waiting):
+            if times[k] < now or (times[k] == now and mail[k, 5] < mail[at, 5]):
+                at, now = k, times[k]
+        for v in alive:
+            if deadline[v] < now:
+                now, who = deadline[v], v
+        if now > limit:
+            return -1.0, -1, asked
+        candidate, earnest = -1, not pre_vote or quorum == 1
+        if who >= 0:
+            set_timer(state, who, now, deadline, timers, low, high, tick, phase)
+            lease[who] = -_NEVER
+            candidate = who
+        else:
+            kind, c, v, of, camp = mail[at, 0], mail[at, 1], mail[at, 2], mail[at, 3], mail[at, 4]
+            waiting -= 1
+            times[at] = times[waiting]
+            for k in range(6):
+                mail[at, k] = mail[waiting, k]
+            answer, told, when, reset = -1, of, now, False
+            if kind <= ASK:
+                if holds and now < lease[v]:
+                    continue
+                if of < term[v] or (kind == PRE_ASK and of == term[v] and (voted[v] >= 0 or not willing[c, v])):
+                    answer, told = NOTICE, term[v]
+                elif kind == PRE_ASK:
+                    if willing[c, v]:
+                        answer = PRE_YES
+                else:
+                    if of > term[v]:
+                        term[v], voted[v], role[v] = of, -1, FOLLOWER
+                        lease[v] = -_NEVER
+                        reset = resets_by_term
+                    if voted[v] < 0 and willing[c, v]:
+                        voted[v] = c
+                        reset = True
+                        answer = YES
+                        when += drawn(table, 1, uniform(state, WRITE, v, camp))
+                if answer >= 0:
+                    when += base[v, c] + drawn(table, 0, uniform(state, REPLY, v, camp))
+                    waiting = post(times, mail, waiting, number, when, answer, v, c, told, camp)
+                    number += 1
+            elif kind == NOTICE:
+                if of > term[v]:
+                    term[v], voted[v], role[v] = of, -1, FOLLOWER
+                    reset = resets_by_term
+            elif camp == campaign[v] and role[v] == (PRE_CANDIDATE if kind == PRE_YES else CANDIDATE):
+                granted[v] += 1
+                if granted[v] == quorum:
+                    if kind == YES:
+                        return now, v, asked
+                    candidate, earnest, reset = v, True, True
+            if reset:
+                set_timer(state, v, now, deadline, timers, low, high, tick, phase)
+        if candidate >= 0:
+            c, kind, sent = candidate, PRE_ASK, now
+            role[c] = PRE_CANDIDATE
+            of = (term[c] // stride + 1) * stride + c % stride
+            if earnest:
+                term[c], voted[c], role[c], kind = of, c, CANDIDATE, ASK
+                sent += drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
+                if quorum == 1:
+                    return sent, c, asked + 1
+            granted[c], campaign[c] = 1, asked
+            for v in alive:
+                if v != c:
+                    arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
+                    waiting = post(times, mail, waiting, number, arrival, kind, c, v, of, asked)
+                    number += 1
+            asked += 1
+
+
+@kernel
+def first_commit(state, alive, quorum, base, table, leader, asked, votes):
+    """Return how long the new leader's first entry takes to the disks of a quorum, its own among them."""
+    got = 0
+    for v in alive:
+        answer = drawn(table, 1, uniform(state, WRITE, v, asked))
+        if v != leader:
+            there = base[leader, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
+            answer += there + base[v, leader] + drawn(table, 0, uniform(state, REPLY, v, asked))
+        got = insert(votes, got, answer)
+    return votes[quorum - 1]
 
 
 @kernel
@@ -191,8 +305,8 @@ def run(
     """
     n = len(base)
     capacity = 64 * n
-    m_time = np.empty(capacity)
-    m_what = np.empty((capacity, 6), np.int64)  # kind, from, to, term, campaign, number
+    times = np.empty(capacity)
+    mail = np.empty((capacity, 6), np.int64)  # kind, sender, to, term, campaign, number
     deadline, lease, phase, votes = np.empty(n), np.empty(n), np.zeros(n), np.empty(n)
     term, voted, role = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
     timers, granted, campaign = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
@@ -219,7 +333,7 @@ def run(
         now = -1.0
         if not skip_fast:
             now = fast(
-                state, alive, n, quorum, willing, base, table, low, high, tick, holds, pre_vote, deadline, lease, phase,
+                state, alive, quorum, willing, base, table, low, high, tick, holds, pre_vote, deadline, lease, phase,
                 least, votes,
             )  # fmt: skip
         asked = 2 if pre_vote else 1
@@ -232,114 +346,14 @@ def run(
                     if deadline[v] < deadline[winner]:
                         winner = v
         else:
-            for v in alive:
-                term[v], voted[v], role[v], timers[v], granted[v], campaign[v] = 0, -1, FOLLOWER, 1, 0, -1
-            asked, waiting, number = 0, 0, 0
-            while winner < 0:
-                # what happens next: the earliest message, of those at one time the first sent; else a timer
-                at, now, who = -1, _NEVER, -1
-                for k in range(waiting):
-                    if m_time[k] < now or (m_time[k] == now and m_what[k, 5] < m_what[at, 5]):
-                        at, now = k, m_time[k]
-                for v in alive:
-                    if deadline[v] < now:
-                        now, who = deadline[v], v
-                if now > limit:
-                    break
-                asks, campaigns = -1, -1  # who asks for votes, who campaigns in earnest
-                if who >= 0:
-                    deadline[who] = after(now, timeout_of(state, who, timers[who], low, high, tick), tick, phase[who])
-                    timers[who] += 1
-                    lease[who] = -_NEVER
-                    if pre_vote and quorum > 1:
-                        asks = who
-                    else:
-                        campaigns = who
-                else:
-                    kind, c, v, of, camp = m_what[at, 0], m_what[at, 1], m_what[at, 2], m_what[at, 3], m_what[at, 4]
-                    waiting -= 1
-                    m_time[at] = m_time[waiting]
-                    for k in range(6):
-                        m_what[at, k] = m_what[waiting, k]
-                    answer, told, when = -1, of, now
-                    reset = False
-                    if kind in (PRE_ASK, ASK):
-                        if holds and now < lease[v]:
-                            continue
-                        if kind == PRE_ASK:
-                            if willing[c, v] and (of > term[v] or (of == term[v] and voted[v] < 0)):
-                                answer = PRE_YES
-                            elif of <= term[v]:
-                                answer, told = NOTICE, term[v]
-                        elif of < term[v]:
-                            answer, told = NOTICE, term[v]
-                        else:
-                            if of > term[v]:
-                                term[v], voted[v], role[v] = of, -1, FOLLOWER
-                                lease[v] = -_NEVER
-                                reset = resets_by_term
-                            if voted[v] < 0 and willing[c, v]:
-                                voted[v] = c
-                                reset = True
-                                answer = YES
-                                when += drawn(table, 1, uniform(state, WRITE, v, camp))
-                        if answer >= 0 and waiting < capacity:
-                            m_time[waiting] = when + base[v, c] + drawn(table, 0, uniform(state, REPLY, v, camp))
-                            m_what[waiting, 0], m_what[waiting, 1], m_what[waiting, 2] = answer, v, c
-                            m_what[waiting, 3], m_what[waiting, 4], m_what[waiting, 5] = told, camp, number
-                            waiting += 1
-                            number += 1
-                    elif kind == NOTICE:
-                        if of > term[v]:
-                            term[v], voted[v], role[v] = of, -1, FOLLOWER
-                            reset = resets_by_term
-                    elif camp == campaign[v]:
-                        if kind == PRE_YES and role[v] == PRE_CANDIDATE:
-                            granted[v] += 1
-                            if granted[v] == quorum:
-                                campaigns = v
-                                reset = True
-                        elif kind == YES and role[v] == CANDIDATE:
-                            granted[v] += 1
-                            if granted[v] == quorum:
-                                winner = v
-                    if reset:
-                        deadline[v] = after(now, timeout_of(state, v, timers[v], low, high, tick), tick, phase[v])
-                        timers[v] += 1
-                c = max(asks, campaigns)
-                if c >= 0:
-                    sent, kind = now, PRE_ASK
-                    role[c] = PRE_CANDIDATE
-                    of = (term[c] // stride + 1) * stride + c % stride
-                    if campaigns >= 0:
-                        term[c], voted[c], role[c], kind = of, c, CANDIDATE, ASK
-                        sent += drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
-                        if quorum == 1:
-                            winner, now = c, sent
-                    granted[c], campaign[c] = 1, asked
-                    for v in alive:
-                        if v != c and waiting < capacity:
-                            m_time[waiting] = sent + base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
-                            m_what[waiting, 0], m_what[waiting, 1], m_what[waiting, 2] = kind, c, v
-                            m_what[waiting, 3], m_what[waiting, 4], m_what[waiting, 5] = of, asked, number
-                            waiting += 1
-                            number += 1
-                    asked += 1
+            now, winner, asked = follow(
+                state, alive, quorum, willing, base, table, low, high, tick, holds, pre_vote, stride, resets_by_term,
+                limit, deadline, lease, phase, term, voted, role, timers, granted, campaign, times, mail,
+            )  # fmt: skip
             if winner < 0:
                 seconds[i], terms[i] = limit, -1
                 continue
             terms[i] = term[winner] // stride
-        if commits:  # the new leader's first entry: on the disks of a quorum, its own among them
-            got = 0
-            for v in alive:
-                answer = drawn(table, 1, uniform(state, WRITE, v, asked))
-                if v != winner:
-                    answer += (
-                        base[winner, v]
-                        + drawn(table, 0, uniform(state, REQUEST, v, asked))
-                        + base[v, winner]
-                        + drawn(table, 0, uniform(state, REPLY, v, asked))
-                    )
-                got = insert(votes, got, answer)
-            now += votes[quorum - 1]
+        if commits:
+            now += first_commit(state, alive, quorum, base, table, winner, asked, votes)
         seconds[i] = now
