@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 Draw = Callable[[str, int, int], float]
 """A uniform number by what it is for, whom, and which of these."""
 
@@ -172,3 +174,52 @@ def split_vote(voters: int, members: int, delay: float, steps: int = 20_000) -> 
         tail = sum(math.comb(voters - 1, j) * near**j * (1 - near) ** (voters - 1 - j) for j in range(rivals, voters))
         total += voters * (1 - first) ** (voters - 1) * tail / steps
     return total
+
+
+def detection_times(
+    interval: float, timeout: float, delay: Callable[[], float], loss: float, random: Callable[[], float], trials: int
+) -> "list[float]":
+    """Crash a sender of heartbeats at random times, and wait until the timeout has passed since the last arrival."""
+    times = []
+    for _ in range(trials):
+        age = interval * random()
+        arrivals = [-age - k * interval + delay() for k in range(60) if random() >= loss]
+        times.append(max(0.0, max(arrivals) + timeout))
+    return times
+
+
+def mistakes(
+    interval: float, timeout: float, delay: Callable[[], float], loss: float, random: Callable[[], float], beats: int
+) -> float:
+    """Watch a healthy sender, and return how often, per second, silence lasts longer than the timeout."""
+    arrivals = sorted(k * interval + delay() for k in range(beats) if random() >= loss)
+    return sum(b - a > timeout for a, b in itertools.pairwise(arrivals)) / (beats * interval)
+
+
+def swim_detection(members: int, random: "np.random.Generator", trials: int, in_turn: bool) -> "list[float]":
+    """Periods from a failure to the end of the first probe: every other member probes once a period, at its own time."""
+    times = []
+    for _ in range(trials):
+        soonest = math.inf
+        for _ in range(members - 1):
+            others = members - 1
+            phase = float(random.random())  # until this member's next probe
+            if in_turn:
+                here = int(random.integers(others))  # the place in its round of the next probe
+                rounds = [int(random.integers(others)) for _ in range(3)]
+                if rounds[0] < here:
+                    periods = others - here + rounds[1]
+                else:
+                    periods = rounds[0] - here
+            else:
+                periods = int(random.geometric(1 / others)) - 1
+            soonest = min(soonest, phase + periods)
+        times.append(soonest + 1)
+    return times
+
+
+def compound_poisson_exceeds(
+    size: Callable[[], float], losses: float, budget: float, random: "np.random.Generator", trials: int
+) -> float:
+    """How often so many losses, as chance has them, are longer than a budget in all."""
+    return sum(sum(size() for _ in range(random.poisson(losses))) > budget for _ in range(trials)) / trials
