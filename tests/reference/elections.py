@@ -197,7 +197,7 @@ def mistakes(
 
 
 def swim_detection(members: int, random: "np.random.Generator", trials: int, in_turn: bool) -> "list[float]":
-    """Periods from a failure to the end of the first probe: every other member probes once a period, at its own time."""
+    """Periods from a failure to the end of the first probe; all others probe once a period, at times of their own."""
     times = []
     for _ in range(trials):
         soonest = math.inf
@@ -206,11 +206,8 @@ def swim_detection(members: int, random: "np.random.Generator", trials: int, in_
             phase = float(random.random())  # until this member's next probe
             if in_turn:
                 here = int(random.integers(others))  # the place in its round of the next probe
-                rounds = [int(random.integers(others)) for _ in range(3)]
-                if rounds[0] < here:
-                    periods = others - here + rounds[1]
-                else:
-                    periods = rounds[0] - here
+                rounds = [int(random.integers(others)) for _ in range(2)]
+                periods = rounds[0] - here if rounds[0] >= here else others - here + rounds[1]
             else:
                 periods = int(random.geometric(1 / others)) - 1
             soonest = min(soonest, phase + periods)

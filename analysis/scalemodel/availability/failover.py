@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_CELLS = 2**14  # of the distribution of a period's downtime
+_CELLS_PER_DOWNTIME = 8  # of the grid of a period's downtime, on average
+_FEWEST, _MOST = 13, 20  # as powers of two
 _WIDTH = 2  # budgets that it covers
 _DAMPING = 30.0  # e-folds over it
 
@@ -116,7 +117,8 @@ class FailoverBudget(Shown):
         """Draw the chance to miss the objective over leader losses a year."""
         axes = display.axes(ax)
         losses = self.losses_that_fit * np.linspace(0.02, 2, 60)
-        chances = [exceeds(self.downtime, rate * self.period / units.years, self.budget) for rate in losses]
+        sums = _Sums(self.downtime, self.budget)
+        chances = [sums.exceed(rate * self.period / units.years) for rate in losses]
         axes.plot(losses, chances, label=label)
         axes.set(xlabel="leader losses a year", ylabel="chance to miss the objective", ylim=(0, 1.02))
         if ax is None:
@@ -190,8 +192,8 @@ def failover_budget(
 def exceeds(downtime: Latency, losses: float, budget: float) -> float:
     """Return the chance that so many losses, as a Poisson process has them, are down for longer than a budget.
 
-    The sum has the transform exp(losses (f - 1)) for the transform f of one downtime, put on a grid of 1/8192 of the
-    budget that keeps its mean, and damped, so that longer sums do not come round again.
+    The sum has the transform exp(losses (f - 1)) for the transform f of one downtime, put on a grid that keeps its
+    mean, and damped, so that longer sums do not come round again.
 
     Examples
     --------
@@ -199,26 +201,49 @@ def exceeds(downtime: Latency, losses: float, budget: float) -> float:
     >>> round(exceeds(Constant(10.0), losses=2.0, budget=35.0), 4)  # four or more
     0.1429
     """
-    if losses == 0:
-        return 0.0
-    cell = _WIDTH * budget / _CELLS
-    edges = cell * np.arange(_CELLS)
-    below = downtime.cdf(edges + cell / 2)
-    masses = np.diff(below, prepend=0.0)
-    if below[-1] > 1 - 1e-12:  # none is longer: keep the mean by moving a share of each to a neighbour
-        share = (downtime.mean() - float(masses @ edges)) / cell
-        masses = (1 - abs(share)) * masses + abs(share) * np.roll(masses, 1 if share >= 0 else -1)
-    damped = np.exp(-_DAMPING * np.arange(_CELLS) / _CELLS)
-    total = np.fft.irfft(np.exp(losses * (np.fft.rfft(masses * damped) - 1)), _CELLS) / damped
-    return float(min(max(1 - total[edges <= budget * (1 + 1e-12)].sum(), 0.0), 1.0))
+    return _Sums(downtime, budget).exceed(losses)
 
 
 def losses_within(downtime: Latency, budget: float, risk: float) -> float:
-    """Return the expected losses whose downtime exceeds the budget with a chance of `risk`."""
+    """Return the expected losses whose downtime exceeds the budget with a chance of `risk`.
+
+    Examples
+    --------
+    >>> from scalemodel.latency import Constant
+    >>> round(losses_within(Constant(10.0), budget=5.0, risk=0.05), 4)  # one is too many
+    0.0513
+    """
+    sums = _Sums(downtime, budget)
     high = 2 * budget / downtime.mean() + 10
-    while exceeds(downtime, high, budget) < risk:
+    while sums.exceed(high) < risk:
         high *= 2
-    return float(optimize.brentq(lambda losses: exceeds(downtime, losses, budget) - risk, 0, high, rtol=1e-9))
+    return float(optimize.brentq(lambda losses: sums.exceed(losses) - risk, 0, high, rtol=1e-7))
+
+
+class _Sums:
+    """The transform of one downtime, from which that of a sum of any number follows."""
+
+    def __init__(self, downtime: Latency, budget: float) -> None:
+        fine = math.log2(_WIDTH * budget / downtime.mean() * _CELLS_PER_DOWNTIME)
+        self.cells = 2 ** min(max(math.ceil(fine), _FEWEST), _MOST)
+        cell = _WIDTH * budget / self.cells
+        edges = cell * np.arange(self.cells)
+        longest = downtime.isf(1e-14)
+        used = min(self.cells, int(min(longest / cell, 1e9)) + 2)
+        below = downtime.cdf(edges[:used] + cell / 2)
+        masses = np.zeros(self.cells)
+        masses[:used] = np.diff(below, prepend=0.0)
+        if below[-1] > 1 - 1e-12:  # none is longer: keep the mean by moving a share of each to a neighbour
+            share = (downtime.mean() - float(masses @ edges)) / cell
+            masses = (1 - abs(share)) * masses + abs(share) * np.roll(masses, 1 if share >= 0 else -1)
+        self.damped = np.exp(-_DAMPING * np.arange(self.cells) / self.cells)
+        self.within = int(np.searchsorted(edges, budget * (1 + 1e-12), side="right"))
+        self.transform = np.fft.rfft(masses * self.damped)
+
+    def exceed(self, losses: float) -> float:
+        """Return the chance that the sum of so many exceeds the budget."""
+        total = np.fft.irfft(np.exp(losses * (self.transform - 1)), self.cells)[: self.within]
+        return float(min(max(1 - (total / self.damped[: self.within]).sum(), 0.0), 1.0)) if losses else 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -239,7 +264,7 @@ class ElectionTuning(Shown):
     @property
     def best(self) -> RaftElection:
         """The group with the timers that lose the least."""
-        row = self.rows.loc[self.rows.downtime_per_year_s.idxmin()]
+        row = self.rows.sort_values("downtime_per_year_s").iloc[0]
         low = row.timeout_low_ms * units.ms
         return _with_timers(self.election, row.heartbeat_ms * units.ms, low, self._spread * low)
 
@@ -250,7 +275,7 @@ class ElectionTuning(Shown):
     @property
     def title(self) -> str:
         """The best timers."""
-        row = self.rows.loc[self.rows.downtime_per_year_s.idxmin()]
+        row = self.rows.sort_values("downtime_per_year_s").iloc[0]
         return (
             f"Least downtime: heartbeats every {format_time(row.heartbeat_ms * units.ms)}, timeouts from "
             f"{format_time(row.timeout_low_ms * units.ms)}: {format_time(row.downtime_per_year_s)} a year"
