@@ -17,13 +17,17 @@ from scalemodel._kernels.hashing import splitmix64
 CELLS = 4096
 ROW = 2 * (CELLS + 1)
 
-AGE, TIMEOUT, PHASE, REQUEST, WRITE, REPLY, OWN_WRITE, HEARTBEAT = range(8)
+# not Python's integers, for each of which numba would compile a helper anew
+AGE, TIMEOUT, PHASE, REQUEST, WRITE, REPLY, OWN_WRITE, HEARTBEAT = np.arange(8)
 """What is drawn; the campaign, or the timer, that it is drawn for is the count."""
 
-PRE_ASK, ASK, PRE_YES, YES, NOTICE = range(5)
+PRE_ASK, ASK, PRE_YES, YES, NOTICE = np.arange(5)
 """Messages: asking for a vote, granting it, telling of a later term."""
 
-FOLLOWER, PRE_CANDIDATE, CANDIDATE = range(3)
+FOLLOWER, PRE_CANDIDATE, CANDIDATE = np.arange(3)
+
+JITTER, DISK = np.arange(2)
+NONE, ZERO = np.arange(-1, 1)
 
 U64 = np.uint64
 _STEP = U64(0x9E3779B97F4A7C15)
@@ -39,7 +43,7 @@ def uniform(state, kind, member, count):
 
 @kernel
 def drawn(table, law, u):
-    """Return the quantile of law 0 (jitter) or 1 (disk) at `u`."""
+    """Return the quantile of a law at `u`."""
     at = law * ROW
     x = u * CELLS
     cell = int(x)
@@ -112,15 +116,15 @@ def fast(
         if deadline[v] < deadline[c]:
             c = v
     now = deadline[c]
-    asked = 0
+    asked = ZERO
     if pre_vote:
-        got = 0
+        got = ZERO
         for v in alive:
             if v != c:
-                arrival = now + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, 0)))
+                arrival = now + (base[c, v] + drawn(table, JITTER, uniform(state, REQUEST, v, ZERO)))
                 if not willing[c, v] or (hold and arrival < lease[v]):
                     continue
-                answer = arrival + (base[v, c] + drawn(table, 0, uniform(state, REPLY, v, 0)))
+                answer = arrival + (base[v, c] + drawn(table, JITTER, uniform(state, REPLY, v, ZERO)))
                 got = insert(votes, got, answer)
         if got < quorum - 1:
             return -1.0
@@ -132,15 +136,15 @@ def fast(
                 return -1.0
         now = won
         asked = 1
-    sent = now + drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
-    got = 0
+    sent = now + drawn(table, DISK, uniform(state, OWN_WRITE, c, asked))
+    got = ZERO
     for v in alive:
         if v != c:
-            arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
+            arrival = sent + (base[c, v] + drawn(table, JITTER, uniform(state, REQUEST, v, asked)))
             if not willing[c, v] or (hold and arrival < lease[v]):
                 continue
-            answer = arrival + drawn(table, 1, uniform(state, WRITE, v, asked))
-            answer += base[v, c] + drawn(table, 0, uniform(state, REPLY, v, asked))
+            answer = arrival + drawn(table, DISK, uniform(state, WRITE, v, asked))
+            answer += base[v, c] + drawn(table, JITTER, uniform(state, REPLY, v, asked))
             got = insert(votes, got, answer)
     if got < quorum - 1:
         return -1.0
@@ -149,7 +153,7 @@ def fast(
         return -1.0
     for v in alive:
         if v != c and deadline[v] <= won:
-            arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
+            arrival = sent + (base[c, v] + drawn(table, JITTER, uniform(state, REQUEST, v, asked)))
             if not willing[c, v] or (hold and arrival < lease[v]) or deadline[v] <= arrival:
                 return -1.0
     return won
@@ -165,10 +169,10 @@ def follow(
         term[v] = role[v] = granted[v] = 0
         voted[v] = campaign[v] = -1
         timers[v] = 1
-    asked = waiting = number = 0
+    asked = waiting = number = ZERO
     while True:
         # the earliest message, of those at one time the first sent; else a timer
-        at, now, who = -1, _NEVER, -1
+        at, now, who = NONE, _NEVER, NONE
         for k in range(waiting):
             if times[k] < now or (times[k] == now and mail[k, 5] < mail[at, 5]):
                 at, now = k, times[k]
@@ -176,8 +180,8 @@ def follow(
             if deadline[v] < now:
                 now, who = deadline[v], v
         if now > limit:
-            return -1.0, -1, asked
-        candidate, earnest = -1, not pre_vote or quorum == 1
+            return -1.0, NONE, asked
+        candidate, earnest = NONE, not pre_vote or quorum == 1
         if who >= 0:
             set_timer(state, who, now, deadline, timers, low, high, tick, phase)
             lease[who] = -_NEVER
@@ -188,7 +192,7 @@ def follow(
             times[at] = times[waiting]
             for k in range(6):
                 mail[at, k] = mail[waiting, k]
-            answer, told, when, reset = -1, of, now, False
+            answer, told, when, reset = NONE, of, now, False
             if kind <= ASK:
                 if holds and now < lease[v]:
                     continue
@@ -206,9 +210,9 @@ def follow(
                         voted[v] = c
                         reset = True
                         answer = YES
-                        when += drawn(table, 1, uniform(state, WRITE, v, camp))
+                        when += drawn(table, DISK, uniform(state, WRITE, v, camp))
                 if answer >= 0:
-                    when += base[v, c] + drawn(table, 0, uniform(state, REPLY, v, camp))
+                    when += base[v, c] + drawn(table, JITTER, uniform(state, REPLY, v, camp))
                     waiting = post(times, mail, waiting, number, when, answer, v, c, told, camp)
                     number += 1
             elif kind == NOTICE:
@@ -229,13 +233,13 @@ def follow(
             of = (term[c] // stride + 1) * stride + c % stride
             if earnest:
                 term[c], voted[c], role[c], kind = of, c, CANDIDATE, ASK
-                sent += drawn(table, 1, uniform(state, OWN_WRITE, c, asked))
+                sent += drawn(table, DISK, uniform(state, OWN_WRITE, c, asked))
                 if quorum == 1:
                     return sent, c, asked + 1
             granted[c], campaign[c] = 1, asked
             for v in alive:
                 if v != c:
-                    arrival = sent + (base[c, v] + drawn(table, 0, uniform(state, REQUEST, v, asked)))
+                    arrival = sent + (base[c, v] + drawn(table, JITTER, uniform(state, REQUEST, v, asked)))
                     waiting = post(times, mail, waiting, number, arrival, kind, c, v, of, asked)
                     number += 1
             asked += 1
@@ -244,12 +248,12 @@ def follow(
 @kernel
 def first_commit(state, alive, quorum, base, table, leader, asked, votes):
     """Return how long the new leader's first entry takes to the disks of a quorum, its own among them."""
-    got = 0
+    got = ZERO
     for v in alive:
-        answer = drawn(table, 1, uniform(state, WRITE, v, asked))
+        answer = drawn(table, DISK, uniform(state, WRITE, v, asked))
         if v != leader:
-            there = base[leader, v] + drawn(table, 0, uniform(state, REQUEST, v, asked))
-            answer += there + base[v, leader] + drawn(table, 0, uniform(state, REPLY, v, asked))
+            there = base[leader, v] + drawn(table, JITTER, uniform(state, REQUEST, v, asked))
+            answer += there + base[v, leader] + drawn(table, JITTER, uniform(state, REPLY, v, asked))
         got = insert(votes, got, answer)
     return votes[quorum - 1]
 
@@ -319,26 +323,26 @@ def run(
         least = (least - 1.0) * tick
     for i in range(len(seconds)):
         state = splitmix64(key + U64(first + i) * _STEP)
-        age = heartbeat * uniform(state, AGE, 0, 0)
+        age = heartbeat * uniform(state, AGE, ZERO, ZERO)
         for v in alive:
             if tick > 0.0:
-                phase[v] = uniform(state, PHASE, v, 0)
+                phase[v] = uniform(state, PHASE, v, ZERO)
             heard = 0.0
             lease[v] = -_NEVER
             if leader >= 0:
-                heard = base[leader, v] + drawn(table, 0, uniform(state, HEARTBEAT, v, 0)) - age
+                heard = base[leader, v] + drawn(table, JITTER, uniform(state, HEARTBEAT, v, ZERO)) - age
                 if holds:
                     lease[v] = after(heard, held, tick, phase[v])
-            deadline[v] = after(heard, timeout_of(state, v, 0, low, high, tick), tick, phase[v])
+            deadline[v] = after(heard, timeout_of(state, v, ZERO, low, high, tick), tick, phase[v])
         now = -1.0
         if not skip_fast:
             now = fast(
                 state, alive, quorum, willing, base, table, low, high, tick, holds, pre_vote, deadline, lease, phase,
                 least, votes,
             )  # fmt: skip
-        asked = 2 if pre_vote else 1
+        asked = ZERO + 2 if pre_vote else ZERO + 1
         terms[i] = 1
-        winner = -1
+        winner = NONE
         if now >= 0.0:
             if commits:
                 winner = alive[0]
