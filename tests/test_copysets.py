@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import copysets as reference
 
-from scalemodel.placement import Copysets, Topology, balance, neighbours
+from scalemodel.placement import Copysets, Topology, balance, neighbours, restore
 from scalemodel.streams import random_keys, stream
 
 METHODS = ["permutation", "random"]
@@ -116,6 +116,71 @@ def test_permutations_that_divide_evenly_are_perfectly_even():
     assert balance(copysets, replicas=3, spread="zone").peak_to_mean == pytest.approx(1)
 
 
+# --- a tier for the last replica --------------------------------------------------------------------------------------
+
+
+def tiers(near, far):
+    return Topology([f"n{i}" for i in range(near + far)], places={"tier": ["near"] * near + ["far"] * far})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 14), st.integers(1, 9), st.integers(2, 4), st.integers(3, 9), st.integers(0, 9))
+def test_the_last_node_of_each_set_and_no_other_is_in_the_backup(near, far, replicas, width, seed):
+    replicas = min(replicas, near + 1)
+    copysets = Copysets(tiers(near, far), replicas, width, "tiered", backup="far", seed=seed)
+    sets = copysets.sets
+    assert (sets[:, :-1] < near).all()
+    assert (sets[:, -1] >= near).all()
+    assert (np.diff(sets, axis=1) > 0).all()
+    assert set(sets.ravel().tolist()) == set(range(near + far))
+    met = [set(sets[(sets == node).any(axis=1)].ravel().tolist()) - {node} for node in range(near + far)]
+    for node, others in enumerate(met):
+        elsewhere = (near - 1) * (replicas > 2) + far if node < near else near
+        assert len(others) >= min(width, elsewhere)
+    keys = random_keys(500)
+    chosen = copysets.replicas(keys, replicas, hashed=True)
+    assert {tuple(row) for row in np.sort(chosen, axis=1).tolist()} <= {tuple(row) for row in sets.tolist()}
+    assert (chosen[:, -1] >= near).all()
+    assert copysets.ownership() == pytest.approx([1 / near] * near + [0] * far)
+    assert np.array_equal(copysets.lookup(keys, hashed=True), chosen[:, 0])
+    ends = copysets._boundaries()
+    assert copysets.replicas(ends, replicas, hashed=True).tolist() == copysets._grouped[0].tolist()
+    assert copysets.ownership(replicas)[near:].sum() == pytest.approx(1 / replicas)
+
+
+def test_tiered_sets_may_be_spread_too():
+    topology = Topology(
+        [f"n{i}" for i in range(20)],
+        places={"region": ["near"] * 12 + ["far"] * 8, "rack": [*"aaabbbcccddd", *"eeeeffff"]},
+    )
+    copysets = Copysets(topology, 3, 6, "tiered", "rack", backup="far")
+    domains = topology.domains("rack")
+    assert (np.diff(np.sort(domains[copysets.sets], axis=1), axis=1) > 0).all()
+    assert (copysets.sets[:, -1] >= 12).all()
+    assert restore(copysets.state()) == copysets
+
+
+@pytest.mark.parametrize(("near", "far", "width"), [(100, 50, 10), (100, 100, 10), (60, 10, 6)])
+def test_tiered_sets_are_hardly_more_than_must_be(near, far, width):
+    # a set gives each node two others at most; this is why the greedy way beats permutations
+    copysets = Copysets(tiers(near, far), 3, width, "tiered", backup="far")
+    assert neighbours(copysets, 3).counts.min() >= width
+    assert len(copysets.sets) <= 1.05 * max(near * width / 4, far * width / 2)
+
+
+def test_the_backup_survives_the_loss_of_all_others():
+    # and of as many failures anywhere, those of a set are rarer with a tier than with permutations
+    copysets = Copysets(tiers(60, 30), 3, 10, "tiered", backup="far")
+    assert not any((copysets.sets < 60).all(axis=1))
+    down = np.zeros(90, bool)
+    down[:60] = True
+    assert not down[copysets.sets].all(axis=1).any()
+    few = Copysets(tiers(6, 4), 3, 4, "tiered", backup="far")
+    by_hand = reference.loss_by_hand(10, few.sets.tolist(), 4, 3)
+    chance, error = neighbours(few, 3).quorum_loss(4, needed=1)
+    assert chance == pytest.approx(float(by_hand), abs=4 * error + 1e-12)
+
+
 # --- the paper's figures: 1 % of 5000 nodes do not come back after a power outage -------------------------------------
 
 
@@ -164,7 +229,33 @@ def test_sets_that_overlap_are_lost_together_more_often():
         (lambda: Copysets(9, scatter_width=1), "scatter_width is 1: with 3 replicas give an integer of 2 or more"),
         (lambda: Copysets(9, scatter_width=2.5), r"scatter_width is 2\.5: with 3 replicas"),
         (lambda: Copysets(9, 1, scatter_width=0), "scatter_width is 0: with 1 replicas give an integer of 1 or more"),
-        (lambda: Copysets(9, method="tiered"), "method is 'tiered': give 'permutation' or 'random'"),
+        (lambda: Copysets(9, method="paxos"), "method is 'paxos': give 'permutation', 'random' or 'tiered'"),
+        (lambda: Copysets(9, backup="b"), "backup is 'b' and method='permutation' has none: give method='tiered'"),
+        (lambda: Copysets(9, method="tiered"), "backup is None: name a domain of the topology; the topology has none"),
+        (
+            lambda: Copysets(Topology.grid(3, zones=2), method="tiered", backup="c"),
+            "backup is 'c': name a domain of the topology; there are a, b",
+        ),
+        (
+            lambda: Copysets(Topology.grid(3, zones=2), 5, method="tiered", backup="b"),
+            "5 replicas with one of them in 'b' need 4 nodes elsewhere, one or more, and there are 3",
+        ),
+        (
+            lambda: Copysets(Topology.grid(3, zones=3), 1, method="tiered", backup="b"),
+            "1 replicas with one of them in 'b' need 1 nodes",
+        ),
+        (
+            lambda: Copysets(
+                Topology([*"abcd"], places={"zone": "xxxx", "rack": "xxyz"}), method="tiered", backup="z", spread="zone"
+            ),
+            "3 replicas need 3 different zones",
+        ),
+        (
+            lambda: Copysets(
+                Topology([*"abcd"], places={"tier": "nnff", "rack": "sstu"}), 3, 2, "tiered", "rack", backup="f"
+            ),
+            "there is no set for 'a' of 3 different racks with one of them in 'f': lower replicas, or leave spread out",
+        ),
         (lambda: Copysets(Topology(list("abc"), [1, 2, 3])), "different weights and Copysets has none"),
         (lambda: Copysets(5000, scatter_width=4999, method="random"), "lower scatter_width"),
         (lambda: Copysets(Topology.grid(9, zones=2), spread="zone"), "3 replicas need 3 different zones"),

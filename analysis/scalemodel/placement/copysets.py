@@ -35,15 +35,21 @@ class Copysets(Placement):
     scatter_width : int
         With how many others a node is to share data: the more, the faster it is copied again, and the more sets there
         are to lose. A node cannot share with more than all others.
-    method : {"permutation", "random"}
+    method : {"permutation", "random", "tiered"}
         ``"permutation"`` is copyset replication: ``scatter_width / (replicas - 1)`` random permutations of the nodes,
         rounded up, are cut into sets; if the nodes do not divide evenly, some come twice. ``"random"`` is the random
         replication of HDFS: the nodes are put in a random circle, and all choices from the `scatter_width` nodes that
-        follow the primary are sets (so a node shares data with as many before it, too).
+        follow the primary are sets (so a node shares data with as many before it, too). ``"tiered"`` is tiered
+        replication: the last node of each set, and only that, is in the domain `backup`. Sets are made for one node
+        after the other, with those nodes that share data with the fewest so far and, while there are any, with none of
+        the set, until all share with `scatter_width`, or with all they can.
     spread : str, optional
         A level of the topology, such as ``"rack"``: no two nodes of a set share a domain of it.
     seed : int
         Draws other sets, and another hash of the keys.
+    backup : str, optional
+        For ``"tiered"``: the domain, of any level of the topology, that holds one copy of everything and is no key's
+        primary, such as a region.
 
     Examples
     --------
@@ -52,26 +58,37 @@ class Copysets(Placement):
     >>> len(Copysets(9, scatter_width=4, seed=2).sets), len(Copysets(9, scatter_width=4, method="random").sets)
     (6, 54)
 
+    A third replica far away: if all the other nodes are lost, every set has one left.
+
+    >>> from scalemodel.topology import Topology
+    >>> far = Topology.grid(6, regions=["near", "far"])
+    >>> Copysets(far, scatter_width=4, method="tiered", backup="far").sets[:2].tolist()
+    [[0, 1, 10], [0, 2, 11]]
+
     References
     ----------
     Cidon et al., "Copysets: reducing the frequency of data loss in cloud storage", USENIX ATC 2013, sections 2 and 4.
+    Cidon et al., "Tiered replication: a cost-effective alternative to full cluster geo-replication", USENIX ATC 2015.
     """
 
     copies: int
     scatter_width: int
-    method: Literal["permutation", "random"]
+    method: Literal["permutation", "random", "tiered"]
     spread: str | None
+    backup: str | None
 
     def __init__(
         self,
         nodes: Nodes,
         replicas: int = 3,
         scatter_width: int = 10,
-        method: Literal["permutation", "random"] = "permutation",
+        method: Literal["permutation", "random", "tiered"] = "permutation",
         spread: str | None = None,
         seed: int = 0,
+        backup: str | None = None,
     ) -> None:
-        super().__init__(nodes, seed=seed, copies=replicas, scatter_width=scatter_width, method=method, spread=spread)
+        how: dict[str, Any] = {"scatter_width": scatter_width, "method": method, "spread": spread, "backup": backup}
+        super().__init__(nodes, seed=seed, copies=replicas, **how)
         self._refuse_weights()
         self._domains(replicas, spread)
         least = max(1, replicas - 1)
@@ -83,8 +100,9 @@ class Copysets(Placement):
             raise ValueError(
                 f"scatter_width is {scatter_width!r}: with {replicas} replicas give an integer of {least} or more"
             )
-        if method not in ("permutation", "random"):
-            raise ValueError(f"method is {method!r}: give 'permutation' or 'random'")
+        if method not in ("permutation", "random", "tiered"):
+            raise ValueError(f"method is {method!r}: give 'permutation', 'random' or 'tiered'")
+        self._check_backup()
         count = len(self.nodes)
         if method == "random":
             drawn = count * math.comb(min(scatter_width, count - 1), replicas - 1)
@@ -99,6 +117,7 @@ class Copysets(Placement):
         """The scheme, its size and what else was chosen, in a few words."""
         chosen: dict[str, Any] = {"replicas": self.copies, "scatter_width": self.scatter_width, "method": self.method}
         chosen |= {"spread": self.spread} if self.spread else {}
+        chosen |= {"backup": self.backup} if self.backup else {}
         return ", ".join(["Copysets", f"{len(self.nodes)} nodes", *(f"{k}={v!r}" for k, v in chosen.items())])
 
     @property
@@ -113,30 +132,69 @@ class Copysets(Placement):
 
     @cached_property
     def _grouped(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The sets of each primary, primary after primary, itself first, and where those of each begin."""
+        """The sets of each primary, primary after primary, itself first, and where those of each begin.
+
+        All nodes are primaries, save those of the backup.
+        """
         domains = self._domains(self.copies, self.spread)
         generator = stream(self.seed)
         if self.method == "random":
             rows = _windows(domains, self.copies, self.scatter_width, generator)
+        elif self.method == "tiered":
+            rows = _tiered(domains, self._backups, self.copies, self.scatter_width, generator)
         else:
             sets = np.concatenate([_permutation(domains, self.copies, generator) for _ in range(self.permutations)])
             rows = np.concatenate([np.roll(sets, -first, axis=1) for first in range(self.copies)])
         rows = np.ascontiguousarray(rows[np.argsort(rows[:, 0], kind="stable")])
-        of_each = np.bincount(rows[:, 0], minlength=len(domains))
+        of_each = np.bincount(rows[:, 0], minlength=len(domains))[self._primaries]
         if not of_each.all():
-            node = self.nodes[int(of_each.argmin())]
+            node = self.nodes[self._primaries[of_each.argmin()]]
+            if self.method == "tiered":
+                raise ValueError(
+                    f"there is no set for {node!r} of {self.copies} different {self.spread}s with one of them in "
+                    f"{self.backup!r}: lower replicas, or leave spread out"
+                )
             raise ValueError(
                 f"the {self.scatter_width} nodes that follow {node!r} span too few {self.spread}s for {self.copies} "
                 "replicas: give a larger scatter_width or method='permutation'"
             )
         return rows, np.concatenate([[0], np.cumsum(of_each)])
 
+    @property
+    def _backups(self) -> NDArray[np.bool_]:
+        """Which nodes are in the backup."""
+        found = np.zeros(len(self.nodes), bool)
+        for labels in self.topology.places.values():
+            found |= [label == self.backup for label in labels]
+        return found
+
+    @cached_property
+    def _primaries(self) -> NDArray[np.int64]:
+        """The nodes that keys may have as their first."""
+        return np.flatnonzero(~self._backups)
+
+    def _check_backup(self) -> None:
+        if self.method != "tiered":
+            if self.backup is not None:
+                raise ValueError(f"backup is {self.backup!r} and method={self.method!r} has none: give method='tiered'")
+            return
+        labels = sorted({label for labels in self.topology.places.values() for label in labels})
+        if self.backup not in labels:
+            known = f"there are {', '.join(labels)}" if labels else "the topology has none"
+            raise ValueError(f"backup is {self.backup!r}: name a domain of the topology; {known}")
+        near = len(self._primaries)
+        if self.copies < 2 or near < self.copies - 1:
+            raise ValueError(
+                f"{self.copies} replicas with one of them in {self.backup!r} need {max(self.copies - 1, 1)} nodes "
+                f"elsewhere, one or more, and there are {near}: give replicas from 2 to {near + 1}"
+            )
+
     def _options(self) -> dict[str, Any]:
         kept = super()._options()
         return {"replicas": kept.pop("copies")} | kept
 
     def _lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
-        return rows_of(hashes, len(self.nodes)).astype(np.int32)
+        return self._primaries[rows_of(hashes, len(self._primaries))].astype(np.int32)
 
     def _replicas(self, hashes: NDArray[np.uint64], n: int, domains: NDArray[np.int64]) -> NDArray[np.int32]:
         return self._lists(n, domains)[kernels.rows_of(hashes, self._grouped[1])]
@@ -150,7 +208,7 @@ class Copysets(Placement):
 
     @cached_property
     def _row_ends(self) -> NDArray[np.uint64]:
-        count, starts = len(self.nodes), self._grouped[1].tolist()
+        count, starts = len(self._primaries), self._grouped[1].tolist()
         ends = [
             -(-((node << 64) - (-(j << 64) // of_node)) // count) - 1
             for node in range(count)
@@ -195,3 +253,49 @@ def _windows(domains: NDArray[np.int64], copies: int, width: int, generator: np.
         in_order = np.sort(domains[sets], axis=1)
         rows.append(sets[(np.diff(in_order, axis=1) > 0).all(axis=1)])
     return np.concatenate(rows)
+
+
+def _tiered(
+    domains: NDArray[np.int64], backups: NDArray[np.bool_], copies: int, width: int, generator: np.random.Generator
+) -> NDArray[np.int32]:
+    """List the sets of tiered replication, once for each node that may be first; the backup is the last."""
+    nodes = len(domains)
+    shuffled = generator.permutation(nodes)
+    met: list[set[int]] = [set() for _ in range(nodes)]
+    widths = np.zeros(nodes, np.int64)
+    sets: list[list[int]] = []
+
+    def fits(node: int, chosen: list[int], anew: bool) -> bool:
+        tier = sum(backups[other] == backups[node] for other in chosen)
+        return tier < (1 if backups[node] else copies - 1) and not any(
+            node == other or domains[node] == domains[other] or (anew and node in met[other]) for other in chosen
+        )
+
+    def filled(chosen: list[int], anew: bool) -> list[int]:
+        for other in shuffled[np.argsort(widths[shuffled], kind="stable")].tolist():
+            if len(chosen) == copies:
+                break
+            if fits(other, chosen, anew):
+                chosen = [*chosen, other]
+        return chosen
+
+    def made(node: int) -> bool:
+        """Add a set that has the node share data with someone new, if there is one."""
+        chosen = filled([node], anew=True)
+        if len(chosen) < copies:
+            strangers = (other for other in shuffled.tolist() if fits(other, [node], True))
+            tries = (filled([node, other], anew=False) for other in strangers)
+            chosen = next((full for full in tries if len(full) == copies), [])
+        for at in chosen:
+            met[at].update(other for other in chosen if other != at)
+            widths[at] = len(met[at])
+        if chosen:
+            sets.append(sorted(chosen, key=lambda at: (backups[at], at)))
+        return bool(chosen)
+
+    short = shuffled.tolist()
+    while short:
+        short = [node for node in short if widths[node] < width and made(node)]
+    found = np.array(sets, np.int32).reshape(len(sets), copies)
+    near, far = found[:, :-1], found[:, -1:]
+    return np.concatenate([np.hstack([np.roll(near, -first, axis=1), far]) for first in range(copies - 1)])
