@@ -90,40 +90,38 @@ def name_points(names, offsets, counts, seed, murmur2):
 def sort_points(points, owners, bits):
     """Sort points and owners, and tell where each bucket of the top bits begins; equal points stay as they came.
 
-    Points go into coarse buckets, whose heads fit into the cache, and are sorted by insertion from there.
+    Points go into the buckets, from the last to the first, which leaves each bucket's end at its begin. There are more
+    buckets than points, so that a few steps of insertion sort are left.
     """
     n = len(points)
-    coarse = max(bits - 3, 1)
-    shift = np.uint64(64 - coarse)
-    heads = np.zeros((1 << coarse) + 1, np.int32)
+    shift = np.uint64(64 - bits)
+    starts = np.zeros((1 << bits) + 1, np.int32)
     for point in points:
-        heads[np.int64(point >> shift) + 1] += 1
-    for bucket in range(1 << coarse):
-        heads[bucket + 1] += heads[bucket]
+        starts[np.int64(point >> shift)] += 1
+    end = np.int32(0)
+    for bucket in range((1 << bits) + 1):
+        end += starts[bucket]
+        starts[bucket] = end
     ordered = np.empty(n + 1, np.uint64)
     ordered_owners = np.empty(n + 1, np.int32)
-    for i in range(n):
+    for i in range(n - 1, -1, -1):
         bucket = np.int64(points[i] >> shift)
-        ordered[heads[bucket]] = points[i]
-        ordered_owners[heads[bucket]] = owners[i]
-        heads[bucket] += 1
+        at = starts[bucket] - 1
+        starts[bucket] = at
+        ordered[at] = points[i]
+        ordered_owners[at] = owners[i]
     for i in range(1, n):
-        point, owner, k = ordered[i], ordered_owners[i], i
-        while k > 0 and ordered[k - 1] > point:
-            ordered[k] = ordered[k - 1]
-            ordered_owners[k] = ordered_owners[k - 1]
-            k -= 1
-        ordered[k] = point
-        ordered_owners[k] = owner
+        point = ordered[i]
+        if ordered[i - 1] > point:
+            owner, k = ordered_owners[i], i
+            while k > 0 and ordered[k - 1] > point:
+                ordered[k] = ordered[k - 1]
+                ordered_owners[k] = ordered_owners[k - 1]
+                k -= 1
+            ordered[k] = point
+            ordered_owners[k] = owner
     ordered[n] = np.uint64(0xFFFFFFFFFFFFFFFF)
     ordered_owners[n] = ordered_owners[0]
-    starts = np.full((1 << bits) + 1, n, np.int32)
-    shift = np.uint64(64 - bits)
-    bucket = 0
-    for i in range(n):
-        while bucket <= np.int64(ordered[i] >> shift):
-            starts[bucket] = i
-            bucket += 1
     return ordered, ordered_owners, starts
 
 
