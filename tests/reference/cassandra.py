@@ -10,6 +10,7 @@ import xxhash
 from .engines import JavaRandom
 
 TURN = 2**64
+TIE = Fraction(1, 10**12)
 
 
 def signed(number: int) -> int:
@@ -93,8 +94,13 @@ def variance(
     return total
 
 
-def even_out(held: dict[int, int], groups: Sequence[int], replicas: int, node: int, count: int) -> None:
-    """Give a node the middles of ranges that lower the variance most, each looked at again when it seems the best."""
+def even_out(
+    held: dict[int, int], groups: Sequence[int], replicas: int, node: int, count: int, preferred: Sequence[int]
+) -> None:
+    """Give a node the middles of ranges that lower the variance most, each looked at again when it seems the best.
+
+    Of those that are as good as each other a preferred one is taken.
+    """
     ideal = Fraction(replicas, len(held) + count)
     ring = sorted(held)
 
@@ -108,9 +114,10 @@ def even_out(held: dict[int, int], groups: Sequence[int], replicas: int, node: i
     candidates = {token: gain(token, 1) for token in map(middle, [ring[-1], *ring], ring)}
     for k in range(1, count + 1):
         while True:
-            best = max(candidates, key=candidates.__getitem__)
+            ties = [token for token, worth in candidates.items() if worth > max(candidates.values()) - TIE]
+            best = next((token for token in ties if token in preferred), ties[0])
             candidates[best] = gain(best, k) if k > 1 else candidates[best]
-            if candidates[best] == max(candidates.values()):
+            if candidates[best] > max(candidates.values()) - TIE:
                 break
         del candidates[best]
         held[best] = node
@@ -140,9 +147,14 @@ def even_out_without_replicas(held: dict[int, int], node: int, count: int) -> No
 
 
 def allocated(
-    names: Sequence[str], racks: "Sequence[int] | None", count: int, replicas: int, seed: int
+    names: Sequence[str],
+    racks: "Sequence[int] | None",
+    count: int,
+    replicas: int,
+    seed: int,
+    preferred: Sequence[Sequence[int]],
 ) -> list[list[int]]:
-    """The tokens of nodes that join, one of each rack after another."""
+    """The tokens of nodes that join, one of each rack after another; of ties the preferred ones."""
     number = len(set(racks)) if racks else 1
     groups = racks if racks and number > replicas > 1 else range(len(names))
     rings = racks if racks and 1 < number == replicas else [0] * len(names)
@@ -157,6 +169,6 @@ def allocated(
         elif replicas == 1:
             even_out_without_replicas(held, node, count)
         else:
-            even_out(held, groups, replicas, node, count)
+            even_out(held, groups, replicas, node, count, preferred[node])
     every = {token: node for held in held_in.values() for token, node in held.items()}
     return [sorted(token for token, owner in every.items() if owner == node) for node in range(len(names))]

@@ -16,6 +16,9 @@ from .placement import Nodes, Placement
 from .ring import MOST_POINTS, Index, PointRing, indexed, point_counts
 from .token_allocation import HIGHEST, LOWEST, allocated
 
+MOST_TOKENS = 1536
+"""Cassandra's largest ``num_tokens``."""
+
 Tokens = Mapping[str, Iterable[int]] | Sequence[Iterable[int]]
 """The tokens of each node, by name or in their order."""
 
@@ -34,7 +37,7 @@ class CassandraRing(PointRing):
     nodes : int, sequence of str or Topology
         The nodes in the order in which they join; a topology brings weights and racks.
     num_tokens : int
-        Tokens of a node of weight 1; one of weight w has ``round(num_tokens * w)``, at least one.
+        Tokens of a node of weight 1, up to 1536; one of weight w has ``round(num_tokens * w)``, at least one.
     weights : sequence of float, optional
         Relative capacity of each node, above zero.
     allocation : {"random", "replicas"}
@@ -98,7 +101,7 @@ class CassandraRing(PointRing):
             nodes,
             weights,
             seed=seed,
-            num_tokens=whole(num_tokens, "num_tokens", 1, MOST_POINTS),
+            num_tokens=whole(num_tokens, "num_tokens", 1, MOST_TOKENS),
             allocation=allocation,
             replication_factor=whole(replication_factor, "replication_factor", 1, 10**6),
             spread=spread,
