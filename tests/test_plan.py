@@ -8,8 +8,9 @@ import pytest
 from scalemodel.cache import che, expiring_lru, irm_trace, simulate
 from scalemodel.latency import Constant, Exponential, LogNormal, from_percentiles
 from scalemodel.placement import HashRing, JumpHash, Maglev, Rendezvous, balance, shard_loads
-from scalemodel.plan import Cache, Design, Latencies, evaluate, read_plan
+from scalemodel.plan import Cache, Consistency, Design, Latencies, evaluate, read_plan
 from scalemodel.plan.cache_lines import misses
+from scalemodel.quorum import Cassandra, Replication
 from scalemodel.topology import Topology
 from scalemodel.workload import DiurnalLoad, HotSet, Uniform, Workload, Zipf
 
@@ -135,6 +136,29 @@ def test_listed_nodes(tmp_path):
         ("[cluster]", '[quorum]\nreads = "a +"\n[cluster]', "cannot be read"),
         ("[cluster]", '[quorum]\nreads = "a + b"\nwrites = "a"\n[cluster]', "have no common node"),
         ("[cluster]", "[quorum]\n[cluster]", "neither reads nor writes"),
+        ("[cluster]", "[consistency]\nreads = 1\nwrites = 4\n[cluster]", "w, of n = 3 replicas, is 4"),
+        (
+            "[cluster]",
+            '[consistency]\nreads = 1\nwrites = "ALL"\n[cluster]',
+            "numbers of replicas for both, or levels",
+        ),
+        ("[cluster]", '[consistency]\nreads = "ONE"\nwrites = "MANY"\n[cluster]', "consistency.writes"),
+        ("[cluster]", '[consistency]\nreads = "ONE"\nwrites = "ALL"\n[cluster]', "a consistency level needs regions"),
+        (
+            "[cluster]",
+            '[quorum]\nreads = "a"\n[consistency]\nreads = 1\nwrites = 1\n[cluster]',
+            "quorums and a consistency",
+        ),
+        (
+            "[cluster]",
+            '[consistency]\nreads = "ONE"\nwrites = "ALL"\n[cluster]\nregions = 2',
+            "do not all have as many copies in each region",
+        ),
+        (
+            "replicas = 3",
+            'replicas = 6\n[consistency]\nreads = "ONE"\nwrites = "ALL"\n[cluster.x]',
+            "cluster.x is not a known key",
+        ),
         ("[cluster]", "[cluster", "is not TOML"),
     ],
 )
@@ -333,3 +357,57 @@ def test_the_hottest_shard_is_counted_key_by_key(scheme):
 
 def test_schemes_without_shards_have_none():
     assert shard_loads(JumpHash(4), Zipf(100, 1.0)) is None
+
+
+def test_answers_of_so_many_replicas():
+    write, read = LogNormal(0.002, 1.0), Exponential(0.003)
+    laws = Latencies(write=write, ack=Constant(0.001), read=read, response=Constant(0.001))
+    design = Design(HashRing(6), replicas=3, latencies=laws, consistency=Consistency(1, 2, send_to="all"))
+    answer = evaluate(design, Workload(10.0, 0.5, Uniform(1000)))
+    legs = {"write": write, "ack": Constant(0.001), "read": read, "response": Constant(0.001)}
+    store = Replication(3, 1, 2, **legs)
+    for p, name in ((0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")):
+        assert answer[f"read {name}"] == pytest.approx(store.read_latency().quantile(p))
+        assert answer[f"write {name}"] == pytest.approx(store.write_latency().quantile(p))
+    assert answer["stale reads at once"] == pytest.approx(store.staleness(0.0))
+    assert answer["stale reads 10 ms later"] == pytest.approx(store.staleness(0.010))
+    assert answer["t-visibility"] == pytest.approx(store.t_visibility(0.999))
+    two, three = Replication(3, 2, 2, **legs), Replication(3, 1, 3, **legs)
+    extra = two.read_latency().quantile(0.99) - store.read_latency().quantile(0.99)
+    assert answer["read p99 costs more"] == pytest.approx(extra)
+    extra = three.write_latency().quantile(0.99) - store.write_latency().quantile(0.99)
+    assert answer["write p99 costs more"] == pytest.approx(extra)
+    assert answer["replicas that may fail for reads"] == 2
+    assert answer["replicas that may fail for writes"] == 1
+    # reads ask three nodes and writes write three
+    assert answer["load of the busiest node"] == pytest.approx(30 * balance(HashRing(6), Uniform(1000), 3).share.max())
+
+
+def test_levels_seen_from_a_region():
+    plan = read_plan(DESIGNS[0].parent / "global_profiles.toml")
+    answer = evaluate(plan.design, plan.workload)
+    parts = plan.design.latencies
+    store = Cassandra(
+        plan.design.placement.topology, {"us-east-1": 3, "eu-west-1": 3}, "us-east-1",
+        write=parts.write, ack=parts.response, read=parts.read, response=parts.response,
+    )  # fmt: skip
+    assert answer["read p99"] == pytest.approx(store.read_latency("LOCAL_ONE").quantile(0.99))
+    assert answer["write p99"] == pytest.approx(store.write_latency("LOCAL_QUORUM").quantile(0.99))
+    assert answer["stale reads at once"] == pytest.approx(store.staleness("LOCAL_ONE", "LOCAL_QUORUM", 0.0))
+    dearer = store.write_latency("QUORUM").quantile(0.99) - store.write_latency("LOCAL_QUORUM").quantile(0.99)
+    assert answer["write p99 costs more"] == pytest.approx(dearer)
+    assert dearer > 0.060
+    assert answer["replicas that may fail for writes"] == 1
+
+
+def test_the_strongest_has_no_stronger():
+    from scalemodel.plan.replication_lines import store_of
+
+    design = Design(HashRing(3), replicas=3, consistency=Consistency(3, 3))
+    assert store_of(design).stronger() == (None, None)
+    assert store_of(design).t_visibility(0.999) == 0
+    plan = read_plan(DESIGNS[0].parent / "global_profiles.toml")
+    everything = Design(plan.design.placement, 6, "zone", consistency=Consistency("ALL", "ALL", local="eu-west-1"))
+    assert store_of(everything).stronger() == (None, None)
+    with pytest.raises(ValueError, match="say with `local` which of us-east-1, eu-west-1"):
+        store_of(Design(plan.design.placement, 6, "zone", consistency=Consistency("ONE", "ALL")))

@@ -4,9 +4,20 @@ The only place that knows all subjects; the subjects know nothing of it.
 """
 
 from ..workload import Workload
-from .design import Cache, Design, Latencies, Plan
+from .design import Cache, Consistency, Design, Latencies, Plan
 from .evaluate import evaluate
 from .evaluation import Evaluation, Line
 from .file import read_plan
 
-__all__ = ["Cache", "Design", "Evaluation", "Latencies", "Line", "Plan", "Workload", "evaluate", "read_plan"]
+__all__ = [
+    "Cache",
+    "Consistency",
+    "Design",
+    "Evaluation",
+    "Latencies",
+    "Line",
+    "Plan",
+    "Workload",
+    "evaluate",
+    "read_plan",
+]

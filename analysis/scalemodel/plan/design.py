@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..latency import Latency
 from ..placement import Placement
-from ..quorum import QuorumSystem
+from ..quorum import Level, QuorumSystem
 from ..workload import Workload
 
 
@@ -51,7 +51,7 @@ class Latencies:
     read, response : Latency, optional
         From the coordinator to a replica and the work there; back.
     write, ack : Latency, optional
-        The same of a write.
+        The same of a write; those of a read unless given.
     hit : Latency, optional
         Of a read that the cache answers; a miss takes it, too, before it goes on to the nodes.
     service_time : float, optional
@@ -65,6 +65,35 @@ class Latencies:
     ack: Latency | None = None
     hit: Latency | None = None
     service_time: float | None = None
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """How many replicas a request waits for.
+
+    Attributes
+    ----------
+    reads, writes : int or str
+        How many answers of the replicas, as Dynamo's R and W; or both by levels of Cassandra, such as "LOCAL_QUORUM".
+    send_to : {"all", "r", "closest"}
+        Whether a read goes to all replicas or to as many as it waits for; of levels, always to the closest.
+    local : str, optional
+        The region from which levels are seen.
+    speculative_retry : float or str, optional
+        When a read at a level is sent to one replica more, such as "p99" or "min(p99, 50ms)".
+    """
+
+    reads: int | Level
+    writes: int | Level
+    send_to: Literal["all", "r", "closest"] = "r"
+    local: str | None = None
+    speculative_retry: float | str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reads, int) != isinstance(self.writes, int):
+            raise ValueError(
+                f"reads are {self.reads!r} and writes {self.writes!r}: give numbers of replicas for both, or levels"
+            )
 
 
 @dataclass(frozen=True)
@@ -91,6 +120,8 @@ class Design:
         How long the parts of a request take.
     quorums : QuorumSystem, optional
         Which sets of nodes, or of the domains that `spread` keeps the copies apart in, answer a read or a write.
+    consistency : Consistency, optional
+        How many replicas a request waits for; instead of `quorums`.
     """
 
     placement: Placement
@@ -102,6 +133,11 @@ class Design:
     cache: Cache | None = None
     latencies: Latencies | None = None
     quorums: QuorumSystem | None = None
+    consistency: Consistency | None = None
+
+    def __post_init__(self) -> None:
+        if self.quorums is not None and self.consistency is not None:
+            raise ValueError("a design has quorums and a consistency: the first says it all, leave one out")
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ def evaluate(design: Design, workload: Workload, title: str = "Design") -> Evalu
     lines += placed
     if design.quorums is not None:
         lines += quorum_lines(design, workload)
-    if design.latencies is not None:
+    if design.latencies is not None or design.consistency is not None:
         busiest = next((line.value for line in placed if line.quantity == UTILISATION), None)
         lines += latency_lines(design, busiest, behind)
     return Evaluation(title, tuple(lines))

@@ -8,15 +8,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from .. import latency
 from .. import workload as w
 from ..placement import Placement, build, scheme_options
-from ..topology import Topology, nearest
-from .design import Cache, Design, Latencies, Plan
+from ..quorum import Level
+from ..topology import RoundTrips, Topology, nearest
+from .design import Cache, Consistency, Design, Latencies, Plan
 from .quorum_lines import read_quorums
+from .replication_lines import store_of
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -118,6 +129,11 @@ class _NodeTable(_Table):
     rack: str | None = None
 
 
+class _TripTable(_Table):
+    between: tuple[str, str]
+    seconds: NonNegativeFloat
+
+
 class _ClusterTable(_Table):
     nodes: PositiveInt | list[_NodeTable]
     regions: PositiveInt | list[str] = 1
@@ -125,10 +141,16 @@ class _ClusterTable(_Table):
     racks: PositiveInt = 1
     capacity: PositiveFloat | None = None
     rebalance_bandwidth: PositiveFloat | None = None
+    round_trips: list[_TripTable] | None = None
 
     def build(self) -> Topology:
+        trips = None
+        if self.round_trips is not None:
+            trips = RoundTrips({trip.between: trip.seconds for trip in self.round_trips}, within=0.0)
         if isinstance(self.nodes, int):
-            return Topology.grid(self.nodes, regions=self.regions, zones=self.zones, racks=self.racks)
+            return Topology.grid(
+                self.nodes, regions=self.regions, zones=self.zones, racks=self.racks, round_trips=trips
+            )
         if counted := self.model_fields_set & {"regions", "zones", "racks"}:
             raise ValueError(
                 f"cluster.{min(counted)} counts places while cluster.nodes lists nodes: use one of the two"
@@ -141,7 +163,7 @@ class _ClusterTable(_Table):
                     lacking = self.nodes[labels.index(None)].name
                     raise ValueError(f"node {lacking!r} has no {level} and others have: give every node one")
                 places[level] = labels
-        return Topology([node.name for node in self.nodes], [node.weight for node in self.nodes], places)
+        return Topology([node.name for node in self.nodes], [node.weight for node in self.nodes], places, trips)
 
 
 class _PlacementTable(_Table):
@@ -243,6 +265,17 @@ class _QuorumTable(_Table):
     writes: str | None = None
 
 
+class _ConsistencyTable(_Table):
+    reads: PositiveInt | Level
+    writes: PositiveInt | Level
+    send_to: Literal["all", "r", "closest"] = "r"
+    local: str | None = None
+    speculative_retry: PositiveFloat | str | None = None
+
+    def build(self) -> Consistency:
+        return Consistency(self.reads, self.writes, self.send_to, self.local, self.speculative_retry)
+
+
 class _PlanTable(_Table):
     title: str
     workload: _WorkloadTable
@@ -251,6 +284,7 @@ class _PlanTable(_Table):
     cache: _CacheTable | None = None
     quorum: _QuorumTable | None = None
     latency: _LatencyTable | None = None
+    consistency: _ConsistencyTable | None = None
 
     def build(self) -> Plan:
         how = self.placement
@@ -274,7 +308,9 @@ class _PlanTable(_Table):
             cache,
             None if self.latency is None else self.latency.build(),
             quorums,
+            None if self.consistency is None else self.consistency.build(),
         )
+        store_of(design)  # says now what cannot hold
         return Plan(self.title, workload, design)
 
 

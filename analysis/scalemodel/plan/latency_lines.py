@@ -7,37 +7,41 @@ from ..latency import Constant, Latency, Mixture
 from .cache_lines import Misses
 from .design import Design, Latencies
 from .evaluation import Line
+from .replication_lines import replication_lines, store_of
 
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 def latency_lines(design: Design, busiest: float | None, behind: Misses | None) -> Iterator[Line]:
-    """Say how long a read takes: from the cache, from a node behind its queue, and mixed.
+    """Say how long a read takes: from the cache, from nodes behind their queues, and mixed; and how long a write.
 
-    `busiest` is the utilisation of the busiest node, where the design says what a node can serve.
+    `busiest` is the utilisation of the busiest node, where the design says what a node can serve. All nodes are taken
+    to be as busy.
     """
-    parts = design.latencies
-    assert parts is not None
+    parts = design.latencies or Latencies()
     subject = "latency"
-    wait = queue(design, parts, busiest)
     if busiest is not None and busiest >= 1:
         yield Line(subject, "wait at the busiest node", float("inf"), "s", "overloaded: the queue only grows")
         return
-    node = _sum(parts.read, wait, parts.response)
+    wait = queue(design, parts, busiest)
     if wait is not None:
         yield Line(subject, "wait at the busiest node", wait.mean(), "s", "in the mean, at the peak")
-    if behind is None:
-        if node is not None:
-            yield from quantiles("read", node, "from the busiest node" if wait else "from a node")
-        return
-    missed = _sum(parts.hit, node)
-    if parts.hit is not None:
+    store = store_of(design, wait)
+    node = _sum(parts.read, wait, parts.response) if store is None else store.read
+    note = "from the replicas it waits for" if store else "from a node"
+    if behind is not None and parts.hit is not None:
         yield from quantiles("hit", parts.hit, "")
-    if missed is not None:
-        yield from quantiles("miss", missed, "from the busiest node" if wait else "from a node")
+    if behind is not None and node is not None:
+        missed = node if parts.hit is None else parts.hit + node
+        yield from quantiles("miss", missed, note)
         hit = parts.hit or Constant(0.0)
-        mixed = Mixture([hit, missed], weights=[behind.hits.hit_ratio, behind.hits.miss_ratio])
-        yield from quantiles("read", mixed, "hits and misses mixed")
+        node = Mixture([hit, missed], weights=[behind.hits.hit_ratio, behind.hits.miss_ratio])
+        note = "hits and misses mixed"
+    if node is not None:
+        yield from quantiles("read", node, note)
+    if store is not None:
+        yield from quantiles("write", store.write, "acknowledged by the replicas it waits for")
+        yield from replication_lines(store)
 
 
 def queue(design: Design, parts: Latencies, busiest: float | None) -> Latency | None:

@@ -9,6 +9,7 @@ from ..workload import Workload
 from .cache_lines import Misses
 from .design import Design
 from .evaluation import Line
+from .replication_lines import store_of
 
 UTILISATION = "utilisation of the busiest node"
 
@@ -32,12 +33,14 @@ def placement_lines(design: Design, workload: Workload, behind: Misses | None = 
     )
     if workload.popularity is None:
         return
-    # A write goes to every replica and a read to one, any of them or the first in the preference list; or to quorums.
+    # A write goes to every replica and a read to one, any of them or the first in the preference list; or as they ask.
     stored = balance(placement, workload, design.replicas, spread=design.spread)
     copies_read, copies_written = 1.0, float(design.replicas)
     if design.quorums is not None:
         best = design.quorums.strategy(workload.read_fraction)
         copies_read, copies_written = best.network_load(1.0), best.network_load(0.0)
+    elif (store := store_of(design)) is not None:
+        copies_read = store.copies_read
     read_copies = design.replicas if design.reads_from == "any" or copies_read > 1 else 1
     missed = behind.hits.miss_ratio if behind else 1.0
     asked = behind if behind and missed > 0 else workload

@@ -14,7 +14,7 @@ from .deployment import Deployment
 from .expression import Expression, Node, choose, majority, parse, weighted
 from .leader_search import Placements, place_replicas
 from .leaderless import ABD, Atlas, EPaxos, FastPaxos
-from .levels import LEVELS, Cassandra, DynamoDB
+from .levels import LEVELS, Cassandra, DynamoDB, Level
 from .protocols import (
     Aurora,
     Batch,
@@ -50,6 +50,7 @@ __all__ = [
     "FastPaxos",
     "FlexiblePaxos",
     "Found",
+    "Level",
     "MultiPaxos",
     "Node",
     "ParetoFront",
