@@ -1,6 +1,5 @@
 """Every n, r and w in one table: how long, how stale, and how many failures are survived."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from scipy import interpolate, special
 from .. import _check
 from ..latency import Latency
 from .replication import MOST_REPLICAS, Replication
-from .staleness import NODES, Floats, Legs, _absent, _grid, _reach
+from .staleness import TABLE, Floats, Legs, _absent, _grid, _reach
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 MOST = 1_000_000
 """Rows of a table."""
 
-_STEPS = 80
+_STEPS = 64
 _QUANTILES = (0.5, 0.99, 0.999)
 
 Ints = NDArray[np.int64]
@@ -48,8 +47,8 @@ def replication_table(
     times : sequence of float
         Seconds after the commit, for each of which there is a column with the share of stale reads.
     p : float
-        The t-visibility is for this probability of a fresh read, below 1. It is interpolated from the staleness at 80
-        times, to about 1e-5 of itself.
+        The t-visibility is for this probability of a fresh read, below 1. It is interpolated from the staleness at 64
+        times, to about 1e-4 of itself.
 
     Returns
     -------
@@ -129,8 +128,8 @@ class _Curves:
         self.ns, self.rs, self.ws = ns[self.open], rs[self.open], ws[self.open]
         if not len(self.open):
             return
-        self.commit, self.answer = _grid((legs.acknowledged,), NODES), _grid((legs.answered,), NODES)
-        self.reach = _reach(legs.read, legs.response, self.answer, NODES)
+        self.commit, self.answer = _grid((legs.acknowledged,), TABLE), _grid((legs.answered,), TABLE)
+        self.reach = _reach(legs.read, legs.response, self.answer, TABLE)
         now, by, _, after, _ = self.commit.of(legs.acknowledged)
         n, r, w = self.ns[:, None], self.rs[:, None], self.ws[:, None]
         scale = special.comb(n - w, r) * r * w * special.comb(n, w)
@@ -173,18 +172,17 @@ class _Curves:
         if not (waiting := np.flatnonzero(at_once > miss)).size:
             return out
         last = float(self.legs.arrival.isf(miss / (2 * int(self.ns.max()))))
-        times = np.geomspace(1e-4 * float(self.legs.arrival.quantile(0.5)) or 1e-6 * last, last, _STEPS)
-        with np.errstate(divide="ignore"):
-            logs = np.log(np.maximum(np.stack([self._open_at(t) for t in times]), 1e-300)) - math.log(miss)
-        for i in waiting:
-            row = logs[:, i]
-            if row[0] <= 0:  # straight from the start
-                out[self.open[i]] = times[0] * (1 - row[0] / (row[0] - math.log(at_once[i] / miss)))
-                continue
-            after = int(np.argmax(row <= 0))
-            near = slice(max(after - 4, 0), after + 4)
-            curve = interpolate.CubicSpline(np.log(times[near]), row[near])
-            roots = curve.solve(0.0, extrapolate=False)
-            inside = roots[(roots >= math.log(times[after - 1]) - 1e-12) & (roots <= math.log(times[after]) + 1e-12)]
-            out[self.open[i]] = math.exp(float(inside[0]))
+        times = np.geomspace(1e-3 * float(self.legs.arrival.quantile(0.5)) or 1e-6 * last, last, _STEPS)
+        logs = np.log(np.maximum(np.stack([self._open_at(t)[waiting] for t in times]), 1e-300) / miss)
+        after = np.argmax(logs <= 0, axis=0)
+        x = np.log(times)
+        curve = interpolate.CubicSpline(x, logs).c[:, np.maximum(after - 1, 0), np.arange(len(waiting))]
+        low, high = np.zeros(len(waiting)), x[after] - x[np.maximum(after - 1, 0)]
+        for _ in range(60):
+            middle = (low + high) / 2
+            above = ((curve[0] * middle + curve[1]) * middle + curve[2]) * middle + curve[3] > 0
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        drop = np.log(at_once[waiting] / miss)
+        early = times[0] * drop / (drop - logs[0])  # straight from the start
+        out[self.open[waiting]] = np.where(after == 0, early, np.exp(x[np.maximum(after - 1, 0)] + low))
         return out

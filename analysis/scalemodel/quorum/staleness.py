@@ -35,10 +35,10 @@ MOST_ATOMS = 64
 NODES = 6
 """Gauss-Legendre nodes between two edges."""
 
-COARSE = 2
-"""The same for a first guess."""
+TABLE, COARSE = 5, 2
+"""The same for many curves at once, and for a first guess."""
 
-_GAUSS = {k: np.polynomial.legendre.leggauss(k) for k in (COARSE, NODES)}
+_GAUSS = {k: np.polynomial.legendre.leggauss(k) for k in (COARSE, TABLE, NODES)}
 _LAGRANGE = {k: np.linalg.inv(np.polynomial.legendre.legvander(x, k - 1)) for k, (x, _) in _GAUSS.items()}
 
 

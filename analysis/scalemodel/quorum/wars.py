@@ -16,7 +16,7 @@ from ..display import Shown, axes, format_count
 from ..latency import Latency
 from ..latency.base import Many
 from ._kernels import wars as kernels
-from ._kernels.wars import BINS, CELLS, FINE, LEVEL, LOWEST
+from ._kernels.wars import BINS, CELLS, FINE, FINER, LOWEST
 from .staleness import Floats, Setting
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ ALL_PAIRS = 16
 
 _SMOOTH = 3e-5  # relative error of a drawn time
 _SOON = 1e-12  # seconds: earlier is at once
-_RARE = 1e-9  # a cell of a smaller probability need not be smooth
-_LEVELS = 5
+_RARE = 2.0**-36  # a cell of a smaller probability need not be smooth
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,15 +182,17 @@ def simulate(settings: Sequence[tuple[float, Setting]], samples: int, seed: int)
                 if law is not None:
                     legs[k, i, j] = laws.setdefault(law, len(laws))
     pairs = [(a, b) for a in range(1, n + 1) for b in range(1, n + 1)] if n <= ALL_PAIRS else [(r, w)]
-    rs, ws = (np.array([pair[i] for pair in pairs], np.int64) for i in (0, 1))
+    late = any(each.handoff is not None for up in ups for each in up)
+    open_pairs = [j for j, (a, b) in enumerate(pairs) if late or a + b <= most]  # the others meet
+    rs, ws = (np.array([pairs[j][i] for j in open_pairs], np.int64) for i in (0, 1))
     cells = _cells(tuple(laws))
     sizes = np.array([len(up) for up in ups])
     cumulative = np.cumsum([weight for weight, _ in settings])
 
-    def work(chunk: int, part: slice) -> tuple[Counts, Counts, Counts]:
-        state = streams.stream(seed, chunk).integers(0, 2**64, 4, np.uint64)
-        out = np.zeros((most, BINS), np.int64), np.zeros((most, BINS), np.int64), np.zeros((len(pairs), BINS), np.int64)
-        kernels.simulate(state, part.stop - part.start, cells, legs, sizes, cumulative, orders, mode, rs, ws, *out)
+    def work(chunk: int, part: slice) -> tuple[Counts, ...]:
+        start = streams.stream(seed, chunk).integers(0, 2**64, dtype=np.uint64)
+        out = tuple(np.zeros((rows, BINS), np.int64) for rows in (most, most, len(rs)))
+        kernels.simulate(start, part.stop - part.start, cells, legs, sizes, cumulative, orders, mode, rs, ws, *out)
         return out
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -200,7 +201,10 @@ def simulate(settings: Sequence[tuple[float, Setting]], samples: int, seed: int)
         for part in parts:
             for total, more in zip((reads, writes, stale), part, strict=True):
                 total += more
-    return Simulated(samples, n, r, w, tuple(pairs), reads[:n], writes[:n], stale)
+    stale_of_all = np.zeros((len(pairs), BINS), np.int64)
+    stale_of_all[open_pairs] = stale
+    stale_of_all[:, 0] = 0  # those that need not wait
+    return Simulated(samples, n, r, w, tuple(pairs), reads[:n], writes[:n], stale_of_all)
 
 
 def _level(row: Counts, misses: float) -> float:
@@ -222,56 +226,38 @@ def _sigmas(level: float) -> float:
 def _cells(laws: tuple[Latency, ...]) -> Floats:
     """Return the tables of quantiles of some laws, one after the other, and the finer tables behind them.
 
-    A row holds a parabola in the share; of a cell that has a finer table, the share at which that begins, its cells per
-    share, and, last, where it is.
+    A row holds a parabola in the place within the cell, and where the finer table is, if there is one.
     """
     tables: list[Floats] = []
     finer: list[Floats] = []
-    where = len(laws) * LEVEL
-    half = LEVEL // 2
-    starts = np.ldexp(1 + np.arange(half) % CELLS / CELLS, np.arange(half) // CELLS - 53)
-    ends = np.minimum(np.append(starts[1:], 1.0), 0.5)
+    where = len(laws) * CELLS
     for law in laws:
-        table = np.zeros((LEVEL, 4))
-        todo = []
-        for side in (0, 1):
-            rows, rough = _parabolas(law, starts, ends, side == 1)
-            table[side * half : (side + 1) * half] = rows
-            todo += [(table, side * half + i, starts[i], ends[i], side == 1, 1) for i in rough if starts[i] < ends[i]]
-        while todo:
-            owner, row, start, end, upper, depth = todo.pop()
-            edges = np.linspace(start, end, CELLS + 1)
-            fine, rough = _parabolas(law, edges[:-1], edges[1:], upper)
-            owner[row] = start, CELLS / (end - start), 0.0, where
-            where += CELLS
-            finer.append(fine)
-            if depth < _LEVELS:
-                todo += [(fine, i, edges[i], edges[i + 1], upper, depth + 1) for i in rough]
+        table, rough = _parabolas(law, 0.0, 1.0, CELLS)
         tables.append(table)
+        todo = [(table, int(i), i / CELLS, 1 / CELLS) for i in rough]
+        while todo:
+            owner, row, start, width = todo.pop()
+            fine, rough = _parabolas(law, start, width, FINER)
+            owner[row] = 0.0, 0.0, 0.0, where
+            where += FINER
+            finer.append(fine)
+            if width > _RARE:
+                todo += [(fine, int(i), start + width * i / FINER, width / FINER) for i in rough]
     return np.ascontiguousarray(np.concatenate(tables + finer))
 
 
-def _parabolas(law: Latency, starts: Floats, ends: Floats, upper: bool) -> tuple[Floats, NDArray[np.int64]]:
-    """Return parabolas through the quantiles at both ends and in the middle, and which of them miss others."""
+def _parabolas(law: Latency, start: float, width: float, cells: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return parabolas through the quantiles at the ends and in the middle of cells, and which of them miss others."""
 
     def quantile(place: float) -> Floats:
-        share = starts + place * np.maximum(ends - starts, 0.0)
-        x = law._quantile(1 - share, share) if upper else law._quantile(share, 1 - share)
-        return np.minimum(x, 1e300)
+        share = np.clip(start + width * ((np.arange(cells) + place) / cells), 2.0**-60, 1 - 2.0**-53)
+        return np.minimum(law._quantile(share, 1 - share), 1e300)
 
     left, middle, right = quantile(0.0), quantile(0.5), quantile(1.0)
-    width = np.maximum(ends - starts, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        begin = np.where(width > 0, starts / width, 0.0)
-        per = np.where(width > 0, 1 / width, 0.0)
-    curved = begin < 1e5  # in a cell that is narrow for its place, a parabola has no digits left
-    bend = np.where(curved, 2 * (left + right) - 4 * middle, 0.0)
+    bend = 2 * (left + right) - 4 * middle
     slope = right - left - bend
-    off = np.zeros(len(starts), np.bool_)
+    off = np.zeros(cells, np.bool_)
     for place in (0.2, 0.8):
         off |= np.abs(left + place * (slope + place * bend) - quantile(place)) > _SMOOTH * np.maximum(middle, _SOON)
-    out = np.zeros((len(starts), 4))
-    out[:, 0] = left - begin * (slope - begin * bend)
-    out[:, 1] = (slope - 2 * begin * bend) * per
-    out[:, 2] = bend * per * per
-    return out, np.flatnonzero(off & (width > _RARE))
+    rows = np.column_stack([left, np.where(off, right - left, slope), np.where(off, 0.0, bend), np.zeros(cells)])
+    return rows, np.flatnonzero(off)
