@@ -14,7 +14,7 @@ from scipy import optimize, special
 
 from .. import _check
 from ..display import Shown, axes, format_time
-from ..latency import Constant, Latency, Mixture, kth_of, slowest
+from ..latency import Constant, Latency, Mixture, kth_of
 from ..latency.base import Many, pointwise
 from .staleness import COARSE, NODES, Floats, Legs, Setting
 
@@ -538,18 +538,26 @@ def _mixed(parts: Sequence[tuple[float, Latency]]) -> Latency:
     return Mixture(list(shares), list(shares.values()))
 
 
+def _kth(k: int, laws: Sequence[Latency]) -> Latency:
+    """Return the time of the k-th answer; those that take no time are there at once."""
+    waited = [law for law in laws if law != Constant(0.0)]
+    k -= len(laws) - len(waited)
+    return kth_of(k, waited) if k > 0 else Constant(0.0)
+
+
 def _writes(setting: Setting) -> Latency:
-    return kth_of(setting.w, [legs.acknowledged for legs in setting.up])
+    return _kth(setting.w, [legs.acknowledged for legs in setting.up])
 
 
 def _reads(setting: Setting) -> Latency:
     answers = [None if legs is None else legs.answered for legs in setting.legs]
     up = [law for law in answers if law is not None]
     if setting.asked is None:
-        return kth_of(setting.r, up)
+        return _kth(setting.r, up)
     if isinstance(setting.asked, tuple):
-        return slowest([law for i in setting.asked if (law := answers[i]) is not None])
-    return _mixed([(weight, slowest(laws)) for weight, laws in _subsets(up, setting.r)])
+        asked = [law for i in setting.asked if (law := answers[i]) is not None]
+        return _kth(len(asked), asked)
+    return _mixed([(weight, _kth(len(laws), laws)) for weight, laws in _subsets(up, setting.r)])
 
 
 def _subsets(laws: Sequence[Latency], r: int) -> list[tuple[float, tuple[Latency, ...]]]:
