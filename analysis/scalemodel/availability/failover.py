@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 _CELLS_PER_DOWNTIME = 8  # of the grid of a period's downtime, on average
 _FEWEST, _MOST = 13, 20  # as powers of two
 _WIDTH = 2  # budgets that it covers
+_AGES = 64  # times within an interval at which a leader may stall
 _DAMPING = 30.0  # e-folds over it
 
 
@@ -312,8 +313,9 @@ def tune_election(
     """Find the heartbeat and the timeout that cost the least expected downtime.
 
     A short timeout notices a loss soon, but also deposes leaders that are well: when heartbeats are late or lost, and
-    when the leader stalls for longer than the shortest timeout. A needless election costs what an election costs from
-    its first campaign on. With CheckQuorum it takes as many silent followers as make a quorum.
+    when the leader stalls, so that the silence since its last heartbeat is longer than the shortest timeout. A needless
+    election costs what an election costs from its first campaign on. With CheckQuorum it takes as many silent followers
+    as make a quorum.
 
     Parameters
     ----------
@@ -365,7 +367,8 @@ def tune_election(
                 others = election.quorum - 1
                 needless *= min(1.0, math.comb(max(followers - 1, 0), others) * silent**others)
             if stall is not None:
-                needless += often * (units.years / units.days) * stall.sf(float(low))
+                heard = heartbeat * (np.arange(_AGES) + 0.5) / _AGES  # so long before the stall was the last heartbeat
+                needless += often * (units.years / units.days) * float(stall.sf(np.maximum(low - heard, 0.0)).mean())
             first = low * (1 + (spread - 1) / (followers + 1)) - heartbeat / 2  # when a timer fires, on average
             each = max(lost.mean - first, election.round_trip())
             rows.append(
