@@ -78,3 +78,33 @@ def local_code_survives(k: int, locals_: int, g: int, failed: Iterable[int]) -> 
         else:
             counts[shard // width] += 1
     return beyond + sum(max(0, count - 1) for count in counts) <= g
+
+
+def partitions(home: Sequence[str], links: Mapping[tuple[str, str], float], node: float, zone: float) -> dict[str, Any]:
+    """Clients of a majority under every state of nodes, zones and links; the first node leads."""
+    zones = list(dict.fromkeys(home))
+    refused: dict[str, Any] = {kind: dict.fromkeys(zones, 0.0) for kind in ("write", "pinned", "any_replica")}
+    diverge = nowhere = 0.0
+    for zones_up in itertools.product((False, True), repeat=len(zones)):
+        live = {z for z, up in zip(zones, zones_up, strict=True) if up}
+        for links_up in itertools.product((False, True), repeat=len(links)):
+            for nodes_up in itertools.product((False, True), repeat=len(home)):
+                weight = math.prod(1 - zone if up else zone for up in zones_up)
+                weight *= math.prod(1 - p if up else p for p, up in zip(links.values(), links_up, strict=True))
+                weight *= math.prod(1 - node if up else node for up in nodes_up)
+                side = {z: {z} for z in live}
+                for (a, b), up in zip(links, links_up, strict=True):
+                    if up and a in live and b in live and b not in side[a]:
+                        joined = side[a] | side[b]
+                        side.update(dict.fromkeys(joined, joined))
+                reached = {z: [i for i, at in enumerate(home) if at in side[z] and nodes_up[i]] for z in live}
+                for z in zones:
+                    at = reached.get(z, [])
+                    refused["write"][z] += weight * (2 * len(at) <= len(home))
+                    refused["pinned"][z] += weight * (2 * len(at) <= len(home) or 0 not in at)
+                    refused["any_replica"][z] += weight * (not at)
+                sides = {frozenset(at) for at in reached.values() if at}
+                diverge += weight * (len(sides) > 1)
+                nowhere += weight * all(2 * len(at) <= len(home) for at in sides)
+    answer = {kind: list(values.values()) for kind, values in refused.items()}
+    return answer | {"diverge": diverge, "nowhere": nowhere}

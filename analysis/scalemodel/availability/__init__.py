@@ -45,7 +45,10 @@ from .codes import LRC, Code, ReedSolomon, Replicas
 from .copysets import CopysetLoss, SimulatedLoss, copyset_loss, simulate_copyset_loss
 from .counts import k_of_n_unavailability, spread_unavailability
 from .durability import Burst, Durability, Repair, durability, latent_errors, mttdl, window_loss_probability
+from .failures import Failures, Maintenance, Shared, down_from_afr, down_from_mtbf, down_from_sla
 from .lifetimes import SimulatedDurability, simulate_durability
+from .nines import SystemUnavailability, replica_nodes, replica_quorums, unavailability
+from .partitions import PartitionUnavailability, partition_unavailability
 
 __all__ = [
     "LRC",
@@ -53,18 +56,30 @@ __all__ = [
     "Code",
     "CopysetLoss",
     "Durability",
+    "Failures",
+    "Maintenance",
+    "PartitionUnavailability",
     "ReedSolomon",
     "Repair",
     "Replicas",
+    "Shared",
     "SimulatedDurability",
     "SimulatedLoss",
+    "SystemUnavailability",
     "copyset_loss",
+    "down_from_afr",
+    "down_from_mtbf",
+    "down_from_sla",
     "durability",
     "k_of_n_unavailability",
     "latent_errors",
     "mttdl",
+    "partition_unavailability",
+    "replica_nodes",
+    "replica_quorums",
     "simulate_copyset_loss",
     "simulate_durability",
     "spread_unavailability",
+    "unavailability",
     "window_loss_probability",
 ]
