@@ -49,6 +49,17 @@ from .failures import Failures, Maintenance, Shared, down_from_afr, down_from_mt
 from .lifetimes import SimulatedDurability, simulate_durability
 from .nines import SystemUnavailability, replica_nodes, replica_quorums, unavailability
 from .partitions import PartitionUnavailability, partition_unavailability
+from .slo import (
+    ErrorBudget,
+    Sla,
+    composed_unavailability,
+    error_budget,
+    fallback,
+    miss_probability,
+    parallel,
+    read_slas,
+    series,
+)
 
 __all__ = [
     "LRC",
@@ -56,6 +67,7 @@ __all__ = [
     "Code",
     "CopysetLoss",
     "Durability",
+    "ErrorBudget",
     "Failures",
     "Maintenance",
     "PartitionUnavailability",
@@ -65,18 +77,26 @@ __all__ = [
     "Shared",
     "SimulatedDurability",
     "SimulatedLoss",
+    "Sla",
     "SystemUnavailability",
+    "composed_unavailability",
     "copyset_loss",
     "down_from_afr",
     "down_from_mtbf",
     "down_from_sla",
     "durability",
+    "error_budget",
+    "fallback",
     "k_of_n_unavailability",
     "latent_errors",
+    "miss_probability",
     "mttdl",
+    "parallel",
     "partition_unavailability",
+    "read_slas",
     "replica_nodes",
     "replica_quorums",
+    "series",
     "simulate_copyset_loss",
     "simulate_durability",
     "spread_unavailability",
