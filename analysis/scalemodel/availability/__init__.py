@@ -1,36 +1,3 @@
-"""What still works, and what is lost, when things fail?"""
-
-from .detectors import FailureDetector, FixedTimeout, PhiAccrual, Swim, compare_detectors
-from .elections import (
-    Election,
-    ElectionDowntime,
-    LeaseElection,
-    RaftElection,
-    election_downtime,
-    expected_downtime,
-    split_vote_probability,
-)
-from .failover import ElectionTuning, FailoverBudget, exceeds, failover_budget, losses_within, tune_election
-
-__all__ = [
-    "Election",
-    "ElectionDowntime",
-    "ElectionTuning",
-    "FailoverBudget",
-    "FailureDetector",
-    "FixedTimeout",
-    "LeaseElection",
-    "PhiAccrual",
-    "RaftElection",
-    "Swim",
-    "compare_detectors",
-    "election_downtime",
-    "exceeds",
-    "expected_downtime",
-    "failover_budget",
-    "losses_within",
-    "split_vote_probability",
-    "tune_election",
 """What still works, and what is lost, when nodes, zones and links fail?
 
 Probabilities of being down are kept as such, and keep their digits at 1e-18.
@@ -44,7 +11,18 @@ Probabilities of being down are kept as such, and keep their digits at 1e-18.
 from .codes import LRC, Code, ReedSolomon, Replicas
 from .copysets import CopysetLoss, SimulatedLoss, copyset_loss, simulate_copyset_loss
 from .counts import k_of_n_unavailability, spread_unavailability
+from .detectors import FailureDetector, FixedTimeout, PhiAccrual, Swim, compare_detectors
 from .durability import Burst, Durability, Repair, durability, latent_errors, mttdl, window_loss_probability
+from .elections import (
+    Election,
+    ElectionDowntime,
+    LeaseElection,
+    RaftElection,
+    election_downtime,
+    expected_downtime,
+    split_vote_probability,
+)
+from .failover import ElectionTuning, FailoverBudget, exceeds, failover_budget, losses_within, tune_election
 from .failures import Failures, Maintenance, Shared, down_from_afr, down_from_mtbf, down_from_sla
 from .lifetimes import SimulatedDurability, simulate_durability
 from .nines import SystemUnavailability, replica_nodes, replica_quorums, unavailability
@@ -67,10 +45,19 @@ __all__ = [
     "Code",
     "CopysetLoss",
     "Durability",
+    "Election",
+    "ElectionDowntime",
+    "ElectionTuning",
     "ErrorBudget",
+    "FailoverBudget",
+    "FailureDetector",
     "Failures",
+    "FixedTimeout",
+    "LeaseElection",
     "Maintenance",
     "PartitionUnavailability",
+    "PhiAccrual",
+    "RaftElection",
     "ReedSolomon",
     "Repair",
     "Replicas",
@@ -78,17 +65,24 @@ __all__ = [
     "SimulatedDurability",
     "SimulatedLoss",
     "Sla",
+    "Swim",
     "SystemUnavailability",
+    "compare_detectors",
     "composed_unavailability",
     "copyset_loss",
     "down_from_afr",
     "down_from_mtbf",
     "down_from_sla",
     "durability",
+    "election_downtime",
     "error_budget",
+    "exceeds",
+    "expected_downtime",
+    "failover_budget",
     "fallback",
     "k_of_n_unavailability",
     "latent_errors",
+    "losses_within",
     "miss_probability",
     "mttdl",
     "parallel",
@@ -99,7 +93,9 @@ __all__ = [
     "series",
     "simulate_copyset_loss",
     "simulate_durability",
+    "split_vote_probability",
     "spread_unavailability",
+    "tune_election",
     "unavailability",
     "window_loss_probability",
 ]
