@@ -1,5 +1,6 @@
 """Elections: a twin with a heap, the thesis's curves and closed forms, and etcd's measured failovers."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,20 +86,7 @@ def twin(election, trials, seed=0):
 
 def run(election, trials, skip_fast):
     """Run elections with the event loop alone, or with the fast way too."""
-    rules = election._rules
-    index = election.members.index
-    seconds, terms = np.empty(trials), np.empty(trials, np.int64)
-    kernels.run(
-        streams.stream(0, 0).integers(0, 2**64, dtype=np.uint64), 0,
-        np.array([index(name) for name in election.voters]),
-        -1 if election.leader is None else index(election.leader), election.quorum, rules["willing"],
-        module._delays(election.members),
-        np.concatenate([module._quantiles(election.network), module._quantiles(election.disk)]), rules["low"],
-        rules["high"], rules["tick"], election.heartbeat, rules["hold"], rules["pre_vote"], rules["stride"],
-        rules["resets_by_term"], election.until == "commit", module.LONGEST * float(election.spans[1].max()), skip_fast,
-        seconds, terms,
-    )  # fmt: skip
-    return seconds, terms
+    return module._run(module._arguments(election), 0, 0, trials, skip_fast)
 
 
 TRIPS = RoundTrips({("a", "b"): 0.02, ("b", "a"): 0.03, ("a", "c"): 0.06, ("b", "c"): 0.08}, within=0.001)
@@ -151,10 +139,24 @@ def test_elections_are_those_of_the_twin(data):
     np.testing.assert_array_equal(terms[:8], slow[1])
 
 
+@pytest.mark.parametrize("until", ["leader", "commit"])
+def test_the_fast_way_changes_nothing(until):
+    for more in (
+        {},
+        {"timeout": (0.012, 0.024), "heartbeat": 0.006},
+        {"logs": [1, 1, 1, 0, 0]},
+        {"check_quorum": True},
+    ):
+        election = RaftElection(5, until=until, **(LAN | more))
+        for fast, slow in zip(run(election, 20_000, False), run(election, 20_000, True), strict=True):
+            np.testing.assert_array_equal(fast, slow)
+
+
 def test_the_same_bits_for_any_number_of_threads():
     group = RaftElection(5, logs=[1, 1, 1, 0, 0], **LAN)
     alone = election_downtime(group, 150_000, seed=3)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:  # also the arguments can go to a process
+        assert len(pickle.loads(pickle.dumps(module._arguments(group)))) == len(module._arguments(group))
         together = election_downtime(group, 150_000, seed=3, executor=pool)
     np.testing.assert_array_equal(alone.seconds, together.seconds)
     np.testing.assert_array_equal(alone.seconds[:70_000], election_downtime(group, 70_000, seed=3).seconds)

@@ -1,5 +1,6 @@
 """How long is nobody in charge? Leader elections of Raft and of Multi-Paxos with leases, as distributions."""
 
+import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -532,8 +533,8 @@ def election_downtime(
         Elections; two or more.
     seed : int
         Of the random numbers.
-    executor : concurrent.futures.ThreadPoolExecutor, optional
-        Runs chunks of elections at once; the kernel lets go of the interpreter.
+    executor : concurrent.futures.Executor, optional
+        Runs chunks of elections at once; threads do, as the kernel lets go of the interpreter.
 
     Examples
     --------
@@ -545,25 +546,46 @@ def election_downtime(
     if not isinstance(election, Election):
         raise TypeError(f"election is {election!r}: give a RaftElection or a LeaseElection")
     trials = _check.whole(trials, "trials", 2, 10**9)
+    work = functools.partial(_run, _arguments(election), seed)
+    sizes = [(chunk, part.stop - part.start) for chunk, part in streams.chunks(trials)]
+    spread: Callable[..., Any] = map if executor is None else executor.map
+    seconds, terms = (np.concatenate(parts) for parts in zip(*spread(work, *zip(*sizes, strict=True)), strict=True))
+    return ElectionDowntime(election, _check.read_only(seconds), _check.read_only(terms))
+
+
+def _arguments(election: Election) -> tuple[Any, ...]:
+    """Return what the kernel needs to know of a group, in its order."""
     rules = election._rules
     index = election.members.index
-    limit = LONGEST * float(election.spans[1].max())
-    seconds, terms = np.empty(trials), np.empty(trials, np.int64)
-    alive = np.array([index(name) for name in election.voters])
-    leader = index(election.leader) if election.leader is not None else -1
-    base, table = _delays(election.members), np.concatenate([_quantiles(election.network), _quantiles(election.disk)])
+    return (
+        np.array([index(name) for name in election.voters]),
+        index(election.leader) if election.leader is not None else -1,
+        election.quorum,
+        rules["willing"],
+        _delays(election.members),
+        np.concatenate([_quantiles(election.network), _quantiles(election.disk)]),
+        rules["low"],
+        rules["high"],
+        rules["tick"],
+        election.heartbeat,
+        rules["hold"],
+        rules["pre_vote"],
+        rules["stride"],
+        rules["resets_by_term"],
+        election.until == "commit",
+        LONGEST * float(election.spans[1].max()),
+    )
 
-    def work(chunk: int, part: slice) -> None:
-        key = streams.stream(seed, chunk).integers(0, 2**64, dtype=np.uint64)
-        kernels.run(
-            key, 0, alive, leader, election.quorum, rules["willing"], base, table, rules["low"], rules["high"],
-            rules["tick"], election.heartbeat, rules["hold"], rules["pre_vote"], rules["stride"],
-            rules["resets_by_term"], election.until == "commit", limit, False, seconds[part], terms[part],
-        )  # fmt: skip
 
-    spread: Callable[..., Any] = map if executor is None else executor.map
-    list(spread(work, *zip(*streams.chunks(trials), strict=True)))
-    return ElectionDowntime(election, _check.read_only(seconds), _check.read_only(terms))
+def _run(
+    arguments: tuple[Any, ...], seed: int, chunk: int, size: int, skip_fast: bool = False
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Run one chunk of elections."""
+    seconds, terms = np.empty(size), np.empty(size, np.int64)
+    key = streams.stream(seed, chunk).integers(0, 2**64, dtype=np.uint64)
+    run: Callable[..., None] = kernels.run
+    run(key, *arguments, skip_fast, seconds, terms)
+    return seconds, terms
 
 
 def split_vote_probability(voters: int, members: int, delay: float) -> float:

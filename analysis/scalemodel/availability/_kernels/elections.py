@@ -261,7 +261,6 @@ def first_commit(state, alive, quorum, base, table, leader, asked, votes):
 @kernel
 def run(
     key,
-    first,
     alive,
     leader,
     quorum,
@@ -287,7 +286,7 @@ def run(
     Parameters
     ----------
     key : uint64
-        Of the stream; election ``i`` of the output is number ``first + i`` of it.
+        Of the stream.
     alive : int64[m]
         Who takes part.
     leader : int
@@ -322,7 +321,7 @@ def run(
     if tick > 0.0:
         least = (least - 1.0) * tick
     for i in range(len(seconds)):
-        state = splitmix64(key + U64(first + i) * _STEP)
+        state = splitmix64(key + U64(i) * _STEP)
         age = heartbeat * uniform(state, AGE, ZERO, ZERO)
         for v in alive:
             if tick > 0.0:
