@@ -23,7 +23,7 @@ from scalemodel.availability import (
 )
 from scalemodel.availability import elections as module
 from scalemodel.availability._kernels import elections as kernels
-from scalemodel.latency import Empirical, Exponential, Pareto, Uniform
+from scalemodel.latency import Empirical, Exponential, LogNormal, Pareto, Uniform
 from scalemodel.topology import RoundTrips, Topology
 from scalemodel.units import ms
 
@@ -105,7 +105,7 @@ def elections(draw):
     most = (n - 1) // 2 - (start == "crash")
     common = {
         "network": draw(st.sampled_from([0.0, Uniform(1 * ms, 9 * ms), Exponential(3 * ms)])),
-        "disk": draw(st.sampled_from([0.0, Uniform(0, 8 * ms), Pareto(1 * ms, 1.5)])),
+        "disk": draw(st.sampled_from([0.0, Empirical([1 * ms, 2 * ms, 9 * ms]), Pareto(1 * ms, 1.5)])),
         "down": draw(st.integers(0, max(most, 0))),
         "start": start,
         "until": draw(st.sampled_from(["leader", "commit"])),
@@ -150,6 +150,18 @@ def test_the_fast_way_changes_nothing(until):
         election = RaftElection(5, until=until, **(LAN | more))
         for fast, slow in zip(run(election, 20_000, False), run(election, 20_000, True), strict=True):
             np.testing.assert_array_equal(fast, slow)
+
+
+@pytest.mark.parametrize(
+    "law", [Uniform(1, 3), LogNormal(1.0, 1.0), Pareto(1.0, 3.0), Empirical([1.0, 2.0, 2.0, 9.0])], ids=repr
+)
+def test_draws_follow_their_law(law):
+    table = np.concatenate([module._quantiles(law)] * 2)
+    u = (np.arange(200_000) + 0.5) / 200_000
+    draws = np.array([kernels.drawn(table, kernels.DISK, x) for x in u])
+    assert draws.mean() == pytest.approx(law.mean(), rel=1e-3)
+    for p in (0.1, 0.4, 0.6, 0.99, 0.9999):
+        assert kernels.drawn(table, kernels.DISK, p) == pytest.approx(law.quantile(p), rel=2e-3)
 
 
 def test_the_same_bits_for_any_number_of_threads():
