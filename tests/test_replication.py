@@ -185,6 +185,26 @@ def test_the_coordinator_on_a_replica():
     )
 
 
+@pytest.mark.parametrize("handed", [False, True])
+def test_answers_that_differ_are_repaired_in_a_second_round(handed):
+    laws, samples = [Exponential(x * ms) for x in (2, 4, 8)], 300_000
+    handoff = Exponential(20 * ms) if handed else None
+    store = Replication(3, 2, 2, write=laws, down=[1] if handed else (), handoff=handoff)
+    rng = np.random.default_rng(3)
+    write, ack, read, response = (
+        np.stack([law.quantile(rng.random(samples)) for law in laws], axis=1) for _ in range(4)
+    )
+    commit = np.sort(write + ack, axis=1)[:, 1]
+    if handoff is not None:
+        write[:, 1] = handoff.quantile(rng.random(samples))
+    order = np.argsort(read + response, axis=1)[:, :2]
+    for t in (0.0, 5 * ms):
+        stale = np.take_along_axis(write - read > commit[:, None] + t, order, axis=1)
+        assert close(store.disagreement(t), (stale.any(axis=1) & ~stale.all(axis=1)).mean(), samples)
+    assert store.repaired_read_latency(0.0).mean() > store.read_latency().mean()
+    assert Replication(3, 1, 1, write=laws).disagreement(0.0) == 0.0
+
+
 def test_replicas_that_are_down():
     law = Exponential(4 * ms)
     three, two = Replication(4, 1, 2, write=law, down=[3]), Replication(3, 1, 2, write=law)

@@ -114,6 +114,41 @@ class Replicated(Shown):
     def _stale(self, t: float, nodes: int = NODES) -> float:
         return math.fsum(weight * setting.staleness(t, nodes) for weight, setting in self._settings)
 
+    def disagreement(self, t: float) -> float:
+        """Return the probability that the r answers of a read differ: some see the write, some miss it.
+
+        Examples
+        --------
+        >>> from scalemodel.latency import Exponential
+        >>> store = Replication(3, 2, 2, write=Exponential(0.010), ack=Exponential(0.002))
+        >>> f"{store.disagreement(0.0):.3f} {store.disagreement(0.050):.4f}"
+        '0.474 0.0032'
+        """
+        t = _check.number(t, "t")
+        return math.fsum(weight * setting.disagreement(t) for weight, setting in self._settings)
+
+    def repaired_read_latency(self, t: float) -> Latency:
+        """Return the time of a read with blocking read repair, `t` seconds after the last write was committed.
+
+        Where the r answers differ, the newest version is written to a replica that misses it, and acknowledged, before
+        the read is answered: a second round. Whether they differ is taken as independent of how long the first took.
+
+        Examples
+        --------
+        >>> from scalemodel.latency import Exponential
+        >>> store = Replication(3, 2, 2, write=Exponential(0.010), ack=Exponential(0.002))
+        >>> once, twice = store.read_latency().quantile(0.9), store.repaired_read_latency(0.0).quantile(0.9)
+        >>> f"{1e3 * once:.2f} {1e3 * twice:.2f}"
+        '6.05 21.62'
+        """
+        share = self.disagreement(t)
+        first = self.read_latency()
+        if not share:
+            return first
+        legs = [each.acknowledged for _, setting in self._settings for each in setting.up]
+        second = _mixed([(1 / len(legs), law) for law in legs])
+        return Mixture([first, first + second], [1 - share, share])
+
     def t_visibility(self, p: float, method: Method = "exact", samples: int = _SAMPLES, seed: int = 0) -> float:
         """Return how long after the commit a read must start to see the write with probability `p`, in seconds.
 

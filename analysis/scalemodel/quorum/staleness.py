@@ -100,7 +100,12 @@ class Setting:
         """Return the probability that a read that starts `t` seconds after the commit misses the write."""
         if self.strict or all(legs.arrival == Constant(0.0) for legs in self.up):
             return 0.0
-        return min(self._alike(t, nodes) if self._uniform else self._differing(t, nodes), 1.0)
+        return min(self._alike(t, nodes) if self._uniform else self._agreeing(t, nodes, False), 1.0)
+
+    def disagreement(self, t: float, nodes: int = NODES) -> float:
+        """Return the probability that of the first r answers some are stale and some are not."""
+        same = self._agreeing(t, nodes, True) + self._agreeing(t, nodes, False)
+        return min(max(1 - same, 0.0), 1.0) if self.r > 1 else 0.0
 
     @cached_property
     def _acknowledged(self) -> tuple[Latency, ...]:
@@ -131,16 +136,18 @@ class Setting:
             return float(committed @ absent @ (reach.now @ answered))
         return float(committed @ (absent @ reach.now * (absent @ reach.by) ** (r - 1)) @ answered)
 
-    def _differing(self, t: float, nodes: int) -> float:
+    def _agreeing(self, t: float, nodes: int, fresh: bool) -> float:
+        """Return the probability that the first r answers are all fresh, or all stale."""
         s = _grid(self._acknowledged, nodes)
         timed = self.asked is None
         v = _grid(self._answered, nodes) if timed else _Grid(np.array([np.inf]), np.ones(1), np.zeros(1, np.bool_))
         n = len(self.legs)
         acks = np.zeros((n, 5, len(s.times)))
         answers = np.zeros((n, 2, len(v.times)))
-        miss = np.zeros((n, 3, len(s.times), len(v.times)))
+        free, bound = np.zeros((2, n, 3, len(s.times), len(v.times)))
+        loose = np.zeros(n, np.bool_)
         chosen = self.asked if isinstance(self.asked, tuple) else range(n)
-        seen: dict[Legs, Sequence[Floats]] = {}
+        seen: dict[Legs, Floats] = {}
         for i, legs in enumerate(self.legs):
             if legs is None:
                 acks[i, kernels.NOT :] = 1.0
@@ -154,10 +161,19 @@ class Setting:
             if i in chosen:
                 if legs not in seen:
                     starts = s.times + t
-                    seen[legs] = missed(legs, starts, v, nodes) if timed else [unseen(legs, starts, nodes)[:, None]] * 3
-                miss[i] = seen[legs]
-        late = np.array([legs is not None and legs.handoff is not None for legs in self.legs])
-        total = kernels.stale(acks, late, answers, miss, self.w, self.r, timed)
+                    seen[legs] = np.stack(
+                        missed(legs, starts, v, nodes) if timed else [unseen(legs, starts, nodes)[:, None]] * 3
+                    )
+                stale = seen[legs]
+                late = legs.handoff is not None
+                loose[i] = late or fresh
+                if not fresh:
+                    (free if late else bound)[i] = stale
+                    continue
+                any_kind = v.of(legs.answered)[: kernels.NOT, None, :] if timed else np.ones((3, 1, 1))
+                free[i] = any_kind - stale if late else any_kind
+                bound[i] = 0.0 if late else np.negative(stale)
+        total = kernels.agreeing(acks, answers, free, bound, loose, self.w, self.r, timed)
         return float(total / special.comb(len(self.up), self.r) if isinstance(self.asked, int) else total)
 
 

@@ -1,4 +1,4 @@
-"""Staleness of replicas that differ: all ways in which the first r answers can all be stale, added up."""
+"""Staleness of replicas that differ: all ways in which the first r answers can be of one kind, added up."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ NOW, DONE, DONE_LEFT, NOT, NOT_LEFT = range(5)
 
 
 @kernel
-def stale(acks, late, answers, missed, w, r, timed):
-    """Return the probability that a write is committed and the first r answers of a read miss it.
+def agreeing(acks, answers, free, bound, loose, w, r, timed):
+    """Return the probability that a write is committed and the first r answers of a read are of one kind.
 
     `acks` is ``float64[n, 5, s]``: what is known of the acknowledgement of replica i at each commit time (the first
-    row holds weights of the times). A replica that has acknowledged holds the write, unless ``late[i]``: then whether
-    it does is independent. ``answers[n, 2, v]`` is the probability that the answer to a read comes later than each read
-    time, and not before it; ``missed[n, 3, s, v]`` that a stale answer comes then (a weight), by then, and before.
-    Without `timed`, there is one read time, and no answer is the last.
+    row holds weights of the times). ``answers[n, 2, v]`` is the probability that the answer to a read comes later than
+    each read time, and not before it. An answer of the kind comes at a read time (a weight), by then, or before, with
+    ``free[n, 3, s, v]`` whether or not the replica has acknowledged, and ``bound[n, 3, s, v]`` more if it has not;
+    ``loose[i]`` tells that `free` is not all zero. Without `timed`, there is one read time, and no answer is the last.
 
     Of replicas that do a thing at the same time, the one with the lower number does it first.
     """
@@ -33,26 +33,29 @@ def stale(acks, late, answers, missed, w, r, timed):
                 for z in range(min(i + 1, r), max(r - left, 0) - 1, -1):
                     for e in range(1, -1, -1):  # whether the commit has been seen
                         yes, no, now = acks[i, DONE + e, s], acks[i, NOT + e, s], acks[i, NOW, s]
-                        both = no if late[i] else 1.0
                         for f in range(1, -1, -1):  # whether the last answer has
                             for v in range(reads):
                                 new[v] = state[e, a, f, z, v] * no * answers[i, f, v]
                             if z:
-                                _step(new, state[e, a, f, z - 1], both, missed[i, 1 + f, s])
+                                _step(new, state[e, a, f, z - 1], 1.0, bound[i, 1 + f, s])
+                                if loose[i]:
+                                    _step(new, state[e, a, f, z - 1], no, free[i, 1 + f, s])
                                 if f and timed:
-                                    _step(new, state[e, a, 0, z - 1], both, missed[i, 0, s])
+                                    _step(new, state[e, a, 0, z - 1], 1.0, bound[i, 0, s])
+                                    if loose[i]:
+                                        _step(new, state[e, a, 0, z - 1], no, free[i, 0, s])
                             if a:
                                 _step(new, state[e, a - 1, f, z], yes, answers[i, f])
                                 if e:
                                     _step(new, state[0, a - 1, f, z], now, answers[i, f])
-                                if z and late[i]:
-                                    _step(new, state[e, a - 1, f, z - 1], yes, missed[i, 1 + f, s])
+                                if z and loose[i]:
+                                    _step(new, state[e, a - 1, f, z - 1], yes, free[i, 1 + f, s])
                                     if e:
-                                        _step(new, state[0, a - 1, f, z - 1], now, missed[i, 1 + f, s])
+                                        _step(new, state[0, a - 1, f, z - 1], now, free[i, 1 + f, s])
                                     if f and timed:
-                                        _step(new, state[e, a - 1, 0, z - 1], yes, missed[i, 0, s])
+                                        _step(new, state[e, a - 1, 0, z - 1], yes, free[i, 0, s])
                                         if e:
-                                            _step(new, state[0, a - 1, 0, z - 1], now, missed[i, 0, s])
+                                            _step(new, state[0, a - 1, 0, z - 1], now, free[i, 0, s])
                             for v in range(reads):
                                 state[e, a, f, z, v] = new[v]
         row = 0.0
