@@ -27,6 +27,21 @@ def test_the_tail_keeps_its_digits(k, n, p):
     assert k_of_n_unavailability(k, [p] * n) == pytest.approx(exact, rel=2e-13 if n > 200 else 1e-14)
 
 
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(1, 60), p=st.floats(1e-5, 1), data=st.data())
+def test_nodes_that_are_alike(n, p, data):
+    k = data.draw(st.integers(1, n))
+    exact = float(reference.fewer_up_by_count(k, [p] * n))
+    assert k_of_n_unavailability(k, p, n=n) == pytest.approx(exact, rel=2e-14)
+
+
+def test_many_nodes_that_are_alike():
+    shares = np.array([[0.2, 0.3], [0.4, 0.5]])
+    answers = k_of_n_unavailability(50, shares, n=100)
+    assert answers.shape == (2, 2)
+    assert answers.ravel().tolist() == [k_of_n_unavailability(50, [p] * 100) for p in shares.ravel()]
+
+
 def test_batches_of_any_size_are_rows_by_themselves():
     rows = np.random.default_rng(1).random((600, 4))
     answers = k_of_n_unavailability(2, rows)
@@ -69,6 +84,10 @@ def test_spread_is_the_mixture_over_what_happens_to_the_zones(replicas, zones, d
         (lambda: k_of_n_unavailability(2, [0.1, -0.1, 0.1]), "between 0 and 1"),
         (lambda: k_of_n_unavailability(2, [0.1, float("nan"), 0.1]), "give"),
         (lambda: k_of_n_unavailability(1, []), "shape"),
+        (lambda: k_of_n_unavailability(1, [], n=2), "empty"),
+        (lambda: k_of_n_unavailability(3, 0.1, n=2), "from 1 to 2"),
+        (lambda: k_of_n_unavailability(1, [0.1, 99.9], n=2), "0.999 meant"),
+        (lambda: k_of_n_unavailability(1, [0.1, 1e-200], n=2), "1e-308"),
         (lambda: k_of_n_unavailability(1, [1e-200, 1e-200]), "1e-308"),
         (lambda: spread_unavailability(4, 3), "need is 4 of 3"),
         (lambda: spread_unavailability(2, 3, 0), "zones is 0"),

@@ -477,5 +477,6 @@ def window_loss_probability(code: Replicas | ReedSolomon, afr: float, window: fl
     Backblaze, "Backblaze durability calculates at 99.999999999%, and why it doesn't matter", 2018.
     """
     expected = positive(afr, "afr") * positive(window, "window", "; seconds") / years
-    lost = k_of_n_unavailability(code.shards - code.tolerates, [share(expected, "afr * window")] * code.shards)
+    chances = [share(expected, "afr * window")] * code.shards
+    lost = float(k_of_n_unavailability(code.shards - code.tolerates, chances))
     return lost, -math.expm1(years / window * math.log1p(-lost))

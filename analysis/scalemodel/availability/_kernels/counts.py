@@ -35,41 +35,51 @@ def fewer_up(k, down, answers):
 
 
 @kernel
-def spread(need, replicas, zones, node, zone, common, answers):
-    """Write the probability that fewer than `need` of the replicas are up, which are spread evenly over zones.
+def fewer_up_once(k, down):
+    """Return the probability that fewer than `k` are up, or -1 if some share is out of range."""
+    n = len(down)
+    up, gone = np.empty((n, 1)), np.empty((n, 1))
+    for i in range(n):
+        if not 0.0 <= down[i] <= 1.0:
+            return -1.0
+        up[i, 0], gone[i, 0] = 1.0 - down[i], down[i]
+    return kth_tails(up, gone, np.arange(n), k)[1][0]
 
-    A zone is down with probability `zone`, and all replicas at once with `common`. Zones hold ``replicas // zones``
-    each, the first ``replicas % zones`` one more.
+
+@kernel
+def fewer_alike(k, n, ways, down, answers):
+    """Write for each share of `down` the probability that fewer than `k` of `n` are up, all of them alike.
+
+    The binomial tail, from its largest power of whichever of down and up is the rarer, as a nested sum of positive
+    terms; ``ways`` is the number of sets of n - k + 1. Returns the first share out of range, or -1.
     """
-    most = 0
-    for i in range(len(need)):
-        most = max(most, replicas[i])
-    count, moved, small, large = np.empty(most + 2), np.empty(most + 2), np.empty(most + 2), np.empty(most + 2)
-    for i in range(len(need)):
-        n, dead = replicas[i], replicas[i] - need[i] + 1
-        for j in range(dead + 1):
-            count[j] = 0.0
-        count[0] = 1.0
-        held, extra = n // zones[i], n % zones[i]
-        _binomial(held, node[i], small)
-        if extra:
-            _binomial(held + 1, node[i], large)
-        for z in range(zones[i]):
-            of = held + (z < extra)
-            if of == 0:
-                break
-            pmf = large if z < extra else small
-            for j in range(dead + 1):
-                moved[j] = 0.0
-            for j in range(dead):
-                for d in range(of + 1):
-                    chance = (1.0 - zone[i]) * pmf[d]
-                    if d == of:
-                        chance += zone[i]
-                    moved[min(j + d, dead)] += count[j] * chance
-            moved[dead] += count[dead]
-            count, moved = moved, count
-        answers[i] = common[i] + (1.0 - common[i]) * count[dead]
+    dead = n - k + 1
+    grows = np.empty(n + 1)
+    for d in range(1, n + 1):
+        grows[d] = (n - d + 1) / d
+    for case in range(len(down)):
+        p = down[case]
+        if not 0.0 <= p <= 1.0:
+            return case
+        q = 1.0 - p
+        total, power = 1.0, 1.0
+        if p <= 0.5:
+            ratio = p / q
+            for d in range(n, dead, -1):
+                total = 1.0 + total * ratio * grows[d]
+            for _ in range(k - 1):
+                power *= q
+            for _ in range(dead):
+                power *= p
+            answers[case] = ways * power * total
+        else:
+            ratio = q / p
+            for m in range(k - 1, 0, -1):
+                total = 1.0 + total * ratio * grows[m]
+            for _ in range(n):
+                power *= p
+            answers[case] = power * total
+    return -1
 
 
 @kernel
@@ -81,3 +91,40 @@ def _binomial(n, p, pmf):
         for j in range(done + 1, 0, -1):
             pmf[j] = pmf[j] * (1.0 - p) + pmf[j - 1] * p
         pmf[0] *= 1.0 - p
+
+
+@kernel
+def spread_once(need, replicas, zones, node, zone, common):
+    """Return the probability that fewer than `need` of the replicas are up, which are spread evenly over zones.
+
+    A zone is down with probability `zone`, and all replicas at once with `common`. Zones hold ``replicas // zones``
+    each, the first ``replicas % zones`` one more.
+    """
+    dead = replicas - need + 1
+    held, extra = replicas // zones, replicas % zones
+    count, moved = np.zeros(dead + 1), np.empty(dead + 1)
+    small, large = np.empty(held + 1), np.empty(held + 2)
+    count[0] = 1.0
+    _binomial(held, node, small)
+    _binomial(held + 1, node, large)
+    for z in range(min(zones, replicas)):
+        of = held + (z < extra)
+        pmf = large if z < extra else small
+        for j in range(dead):
+            moved[j] = 0.0
+        moved[dead] = count[dead]
+        for j in range(dead):
+            for d in range(of + 1):
+                chance = (1.0 - zone) * pmf[d]
+                if d == of:
+                    chance += zone
+                moved[min(j + d, dead)] += count[j] * chance
+        count, moved = moved, count
+    return common + (1.0 - common) * count[dead]
+
+
+@kernel
+def spread(need, replicas, zones, node, zone, common, answers):
+    """Write `spread_once` for each design."""
+    for i in range(len(need)):
+        answers[i] = spread_once(need[i], replicas[i], zones[i], node[i], zone[i], common[i])
