@@ -2,9 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from .._check import whole
 
@@ -44,7 +42,12 @@ class Code(ABC):
         """Bytes stored per byte of data."""
         return self.shards / self.data
 
-    @cached_property
+    @property
+    @abstractmethod
+    def tolerates(self) -> int:
+        """How many shards may fail, whichever they are."""
+
+    @property
     def decodable(self) -> tuple[int, ...]:
         """How many sets of j shards may fail without loss, for j from 0 on, up to the last that is not zero.
 
@@ -53,30 +56,7 @@ class Code(ABC):
         >>> LRC(12, 2, 2).decodable[4], math.comb(16, 4)
         (1568, 1820)
         """
-        counts = [0] * (self.shards + 1)
-        for failed in self.patterns():
-            counts[sum(failed)] += math.prod(map(math.comb, self.groups, failed))
-        return tuple(counts[: 1 + max(j for j, count in enumerate(counts) if count)])
-
-    @property
-    def tolerates(self) -> int:
-        """How many shards may fail, whichever they are."""
-        return next(j for j, n in enumerate((*self.decodable, 0)) if n < math.comb(self.shards, j)) - 1
-
-    def patterns(self) -> Iterator[tuple[int, ...]]:
-        """Yield all numbers of failures in each group that the data survive."""
-
-        def extend(failed: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-            if len(failed) == len(self.groups):
-                yield failed
-                return
-            rest = (0,) * (len(self.groups) - len(failed) - 1)
-            for more in range(self.groups[len(failed)] + 1):
-                if not self.survives((*failed, more, *rest)):
-                    return
-                yield from extend((*failed, more))
-
-        return extend(())
+        return tuple(math.comb(self.shards, j) for j in range(self.tolerates + 1))
 
 
 @dataclass(frozen=True)
@@ -103,6 +83,11 @@ class Replicas(Code):
     def data(self) -> int:
         """One copy."""
         return 1
+
+    @property
+    def tolerates(self) -> int:
+        """All copies but one."""
+        return self.n - 1
 
     def survives(self, failed: tuple[int, ...]) -> bool:
         """Tell whether a copy is left."""
@@ -135,6 +120,11 @@ class ReedSolomon(Code):
     def data(self) -> int:
         """The data shards."""
         return self.k
+
+    @property
+    def tolerates(self) -> int:
+        """As many as there are parity shards."""
+        return self.m
 
     def survives(self, failed: tuple[int, ...]) -> bool:
         """Tell whether k shards are left."""
@@ -190,6 +180,29 @@ class LRC(Code):
     def data(self) -> int:
         """The data shards."""
         return self.k
+
+    @property
+    def tolerates(self) -> int:
+        """One more than there are global parities: of one group, or with one of a group, the local parity mends one."""
+        return self.g + 1
+
+    @property
+    def decodable(self) -> tuple[int, ...]:
+        """How many sets of j shards may fail without loss, for j from 0 on, up to the last that is not zero."""
+        counts = [
+            [0] * (self.g + 1) for _ in range(self.l + self.g + 1)
+        ]  # by failures, and by those left to the globals
+        for j in range(self.g + 1):
+            counts[j][j] = math.comb(self.g, j)
+        size = self.k // self.l + 1
+        for _ in range(self.l):
+            before, counts = counts, [[0] * (self.g + 1) for _ in counts]
+            for failed in range(min(size, self.g + 1) + 1):
+                left = max(0, failed - 1)
+                for j, row in enumerate(before[: len(counts) - failed]):
+                    for beyond, count in enumerate(row[: self.g + 1 - left]):
+                        counts[j + failed][beyond + left] += count * math.comb(size, failed)
+        return tuple(sum(row) for row in counts)
 
     def survives(self, failed: tuple[int, ...]) -> bool:
         """Tell whether the global parities suffice when each local parity has rebuilt one shard of its group."""

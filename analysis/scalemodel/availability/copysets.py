@@ -201,7 +201,7 @@ def _disjoint(nodes: int, failed: int, size: int, least: int, sets: int) -> Frac
 
 def _times(a: list[int], b: list[int], most: int) -> list[int]:
     out = [0] * min(len(a) + len(b) - 1, most + 1)
-    for i, x in enumerate(a):
+    for i, x in enumerate(a[: len(out)]):
         for j, y in enumerate(b[: len(out) - i]):
             out[i + j] += x * y
     return out

@@ -59,7 +59,7 @@ def k_of_n_unavailability(k: int, p_down: ArrayLike, n: int | None = None) -> fl
     if down.ndim == 1 and type(k) is int and 0 < k <= down.size <= MOST:
         answer = kernels.fewer_up_once(k, down)
         if answer > 0.0:
-            return answer  # type: ignore[no-any-return]
+            return answer
     rows = down.reshape(1, -1) if down.ndim == 1 else down
     if rows.ndim != 2 or not rows.size or rows.shape[1] > MOST:
         raise ValueError(f"p_down has shape {down.shape}: give one probability for each of up to {MOST} nodes, or rows")
