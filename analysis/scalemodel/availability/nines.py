@@ -179,14 +179,15 @@ class _Model:
         """Estimate: each event is made likelier by the cross-entropy method, each answer weighed by its likelihood."""
         chances = np.array([*self.alone, *(p for *_, p in self.events)])
         estimates, errors = [], []
-        for number, target in enumerate((self._no_read, self._no_write, self._neither)):
+        alike = self.reads == self.writes
+        for number, target in enumerate((self._no_read,) if alike else (self._no_read, self._no_write, self._neither)):
             tilted = self._tilted(chances, target, 100 * number)
             weights, failed, _ = self._draw(chances, tilted, self.samples, target, 100 * number + 99)
             values = weights * failed
             mean = float(values.mean())
             estimates.append(mean)
             errors.append(float(values.std(ddof=1)) / self.samples**0.5 / mean if mean else 1.0)
-        read, write, either = estimates
+        read, write, either = estimates * 3 if alike else estimates
         either = min(either, read, write)
         return np.array([[either, read - either], [write - either, 1 - (read + write - either)]]), max(errors)
 
