@@ -63,7 +63,7 @@ def replication_table(
     >>> table[["r", "w", "strict", "stale_at_0ms"]].head(3).round(4)
        r  w  strict  stale_at_0ms
     0  1  1   False        0.5131
-    1  1  2   False        0.2469
+    1  1  2   False        0.2467
     2  1  3    True        0.0000
 
     References
