@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scalemodel.availability import Failures, Replicas, durability
 from scalemodel.cache import che, expiring_lru, irm_trace, simulate
 from scalemodel.latency import Constant, Exponential, LogNormal, from_percentiles
 from scalemodel.placement import HashRing, JumpHash, Maglev, Rendezvous, balance, shard_loads
-from scalemodel.plan import Cache, Consistency, Design, Latencies, evaluate, read_plan
+from scalemodel.plan import Cache, Consistency, Design, Latencies, Risks, evaluate, read_plan
 from scalemodel.plan.cache_lines import misses
 from scalemodel.quorum import Cassandra, Replication
 from scalemodel.topology import Topology
@@ -411,3 +412,79 @@ def test_the_strongest_has_no_stronger():
     assert store_of(everything).stronger() == (None, None)
     with pytest.raises(ValueError, match="say with `local` which of us-east-1, eu-west-1"):
         store_of(Design(plan.design.placement, 6, "zone", consistency=Consistency("ONE", "ALL")))
+
+
+# --- what fails -------------------------------------------------------------------------------------------------------
+
+RISKS = """[risks]
+down = { node = 1e-3, zone = 1e-4 }
+failures_per_year = 0.05
+repair = 3600
+objective = "99.99 %"
+leader_losses_per_year = 50
+election = { heartbeat = 0.1, timeout = 1.0, disk = { law = "constant", value = 0.001 } }
+[placement]"""
+
+
+def test_how_often_a_design_cannot_answer(tmp_path):
+    quorums = '[quorum]\nreads = "choose(2, a, b, c)"\n'
+    plan = read(tmp_path, GOOD.replace("[placement]", quorums + RISKS))
+    answer = evaluate(plan.design, plan.workload)
+    p = 1 - (1 - 1e-3) * (1 - 1e-4)  # of a zone's copy, by its node or the zone
+    both = 3 * p**2 - 2 * p**3
+    assert answer["nines of reads"] == pytest.approx(-np.log10(both), abs=1e-6)
+    assert answer["nines of writes"] == answer["nines of reads"]
+    assert answer["downtime a year"] == pytest.approx(both * 365.25 * 86400, rel=1e-9)
+    left = 2 * p - p**2
+    assert answer["nines of reads without a node"] == pytest.approx(-np.log10(left), abs=1e-6)
+    assert answer["nines of reads without a zone"] == pytest.approx(-np.log10(left), abs=1e-6)
+    safe = durability(Replicas(3), afr=0.05, repair=3600)
+    assert answer["mean time to data loss"] == pytest.approx(safe.mttdl / (365.25 * 86400))
+    assert answer["nines after losing a node"] < safe.nines
+    down = answer["downtime per leader loss"]
+    assert 1.0 < down < 2.0 < answer["downtime per leader loss p99"] + 1
+    assert answer["budget used"] == pytest.approx(50 * down / (1e-4 * 365.25 * 86400), rel=1e-6)
+    assert answer["leader losses a year that fit"] == pytest.approx(50 / answer["budget used"])
+
+
+@pytest.mark.parametrize(
+    ("how", "reads", "writes"),
+    [
+        (None, lambda p: p**3, lambda p: 1 - (1 - p) ** 3),  # any copy, and all of them
+        (Consistency(2, 2), lambda p: 3 * p**2 - 2 * p**3, lambda p: 3 * p**2 - 2 * p**3),
+        (Consistency(1, 1), lambda p: p**3, lambda p: p**3),
+    ],
+)
+def test_copies_that_must_be_up(how, reads, writes):
+    design = Design(HashRing(6), replicas=3, consistency=how, risks=Risks(Failures(node=0.01)))
+    answer = evaluate(design, Workload(1.0, popularity=Uniform(100)))
+    assert answer["nines of reads"] == pytest.approx(-np.log10(reads(0.01)))
+    assert answer["nines of writes"] == pytest.approx(-np.log10(writes(0.01)))
+    with pytest.raises(KeyError):
+        answer["mean time to data loss"]
+
+
+def test_levels_need_their_regions():
+    plan = read_plan(DESIGNS[0].parent / "global_profiles.toml")
+    answer = evaluate(plan.design, plan.workload)
+    assert answer["nines of writes without a region"] == 0  # LOCAL_QUORUM, and the region is gone
+    assert answer["nines of reads"] == pytest.approx(5, abs=0.01)  # the region's own failures
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("down = { node = 99.9 }", "99.9"),
+        ("down = { zome = 1e-4 }", "risks.down.zome is not a known key; did you mean 'zone'?"),
+        ('down = { node = "99.9" }', "give a percentage"),
+        ("objective = 0.999", "risks.objective"),
+        ("repair = 0", "risks.repair is 0"),
+        ("election = { heartbeat = 1.0, timeout = 0.1 }", "heartbeat"),
+        ("election = { heartbeat = 0.1 }", "risks.election.timeout is missing"),
+        ("elections = 3", "risks.elections is not a known key; did you mean 'election'?"),
+    ],
+)
+def test_bad_risks(tmp_path, table, says):
+    with pytest.raises(ValueError, match=r"design\.toml") as error:
+        read(tmp_path, GOOD.replace("[placement]", f"[risks]\n{table}\n[placement]"))
+    assert says in str(error.value)

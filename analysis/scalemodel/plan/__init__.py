@@ -4,7 +4,7 @@ The only place that knows all subjects; the subjects know nothing of it.
 """
 
 from ..workload import Workload
-from .design import Cache, Consistency, Design, Latencies, Plan
+from .design import Cache, Consistency, Design, Latencies, Plan, Risks
 from .evaluate import evaluate
 from .evaluation import Evaluation, Line
 from .file import read_plan
@@ -17,6 +17,7 @@ __all__ = [
     "Latencies",
     "Line",
     "Plan",
+    "Risks",
     "Workload",
     "evaluate",
     "read_plan",

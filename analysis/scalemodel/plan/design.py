@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ..availability import Failures, RaftElection
 from ..latency import Latency
 from ..placement import Placement
 from ..quorum import Level, QuorumSystem
@@ -97,6 +98,33 @@ class Consistency:
 
 
 @dataclass(frozen=True)
+class Risks:
+    """What fails, how often, and what is promised.
+
+    Attributes
+    ----------
+    failures : Failures, optional
+        How often nodes and domains are down.
+    failures_per_year : float, optional
+        Failures of a node in a year of service that take its data with them.
+    repair : float, optional
+        Mean seconds until a lost copy is made again.
+    election : RaftElection, optional
+        How a leader is elected, if there is one.
+    leader_losses_per_year : float
+    objective : float, optional
+        The share of the time that may be lost: 1e-4 for 99.99 %.
+    """
+
+    failures: Failures | None = None
+    failures_per_year: float | None = None
+    repair: float | None = None
+    election: RaftElection | None = None
+    leader_losses_per_year: float = 12.0
+    objective: float | None = None
+
+
+@dataclass(frozen=True)
 class Design:
     """A cluster and how it holds the data.
 
@@ -122,6 +150,8 @@ class Design:
         Which sets of nodes, or of the domains that `spread` keeps the copies apart in, answer a read or a write.
     consistency : Consistency, optional
         How many replicas a request waits for; instead of `quorums`.
+    risks : Risks, optional
+        What fails, and how often.
     """
 
     placement: Placement
@@ -134,6 +164,7 @@ class Design:
     latencies: Latencies | None = None
     quorums: QuorumSystem | None = None
     consistency: Consistency | None = None
+    risks: Risks | None = None
 
     def __post_init__(self) -> None:
         if self.quorums is not None and self.consistency is not None:

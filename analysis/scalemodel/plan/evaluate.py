@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..workload import Workload
+from .availability_lines import availability_lines
 from .cache_lines import cache_lines, misses
 from .design import Design
 from .evaluation import Evaluation, Line
@@ -33,6 +34,8 @@ def evaluate(design: Design, workload: Workload, title: str = "Design") -> Evalu
     if design.latencies is not None or design.consistency is not None:
         busiest = next((line.value for line in placed if line.quantity == UTILISATION), None)
         lines += latency_lines(design, busiest, behind)
+    if design.risks is not None:
+        lines += availability_lines(design)
     return Evaluation(title, tuple(lines))
 
 

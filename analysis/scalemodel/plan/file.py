@@ -22,10 +22,11 @@ from pydantic_core import ErrorDetails
 
 from .. import latency
 from .. import workload as w
+from ..availability import Failures, RaftElection, down_from_sla
 from ..placement import Placement, build, scheme_options
 from ..quorum import Level
 from ..topology import RoundTrips, Topology, nearest
-from .design import Cache, Consistency, Design, Latencies, Plan
+from .design import Cache, Consistency, Design, Latencies, Plan, Risks
 from .quorum_lines import read_quorums
 from .replication_lines import store_of
 
@@ -276,6 +277,40 @@ class _ConsistencyTable(_Table):
         return Consistency(self.reads, self.writes, self.send_to, self.local, self.speculative_retry)
 
 
+class _ElectionTable(_Table):
+    members: PositiveInt = 3
+    heartbeat: PositiveFloat
+    timeout: PositiveFloat
+    network: _LawTable | None = None
+    disk: _LawTable | None = None
+
+    def build(self) -> RaftElection:
+        laws = {"network": self.network, "disk": self.disk}
+        built: dict[str, Any] = {
+            name: law.build(f"risks.election.{name}") for name, law in laws.items() if law is not None
+        }
+        return RaftElection.etcd(self.members, self.heartbeat, self.timeout, **built)
+
+
+class _RisksTable(_Table):
+    """Probabilities of being down, or promises such as "99.95 %", for nodes and for every level of the cluster."""
+
+    down: dict[str, float | str] | None = None
+    common_cause: float = 0.0
+    failures_per_year: PositiveFloat | None = None
+    repair: PositiveFloat | None = None
+    election: _ElectionTable | None = None
+    leader_losses_per_year: PositiveFloat = 12.0
+    objective: str | None = None
+
+    def build(self) -> Risks:
+        down: dict[str, Any] | None = self.down
+        failures = None if down is None else Failures(**down, beta=self.common_cause)
+        election = None if self.election is None else self.election.build()
+        objective = None if self.objective is None else down_from_sla(self.objective)
+        return Risks(failures, self.failures_per_year, self.repair, election, self.leader_losses_per_year, objective)
+
+
 class _PlanTable(_Table):
     title: str
     workload: _WorkloadTable
@@ -285,6 +320,7 @@ class _PlanTable(_Table):
     quorum: _QuorumTable | None = None
     latency: _LatencyTable | None = None
     consistency: _ConsistencyTable | None = None
+    risks: _RisksTable | None = None
 
     def build(self) -> Plan:
         how = self.placement
@@ -309,8 +345,13 @@ class _PlanTable(_Table):
             None if self.latency is None else self.latency.build(),
             quorums,
             None if self.consistency is None else self.consistency.build(),
+            None if self.risks is None else self.risks.build(),
         )
         store_of(design)  # says now what cannot hold
+        known = ["node", *placement.topology.places]
+        for level in (self.risks and self.risks.down) or ():
+            if level not in known:
+                raise ValueError(f"risks.down.{_not_known(level, known)}")
         return Plan(self.title, workload, design)
 
 
