@@ -255,7 +255,8 @@ class Cassandra(Shown):
                 for quantile, value in zip((0.5, 0.99, 0.999), law.quantile([0.5, 0.99, 0.999]), strict=True):
                     row[f"{name}_p{100 * quantile:g}_ms"] = 1e3 * value
             for name in ("read", "write"):
-                row[f"{name}_p99_extra_ms"] = row[f"{name}_p99_ms"] - (rows[0] if rows else row)[f"{name}_p99_ms"]
+                extra = row[f"{name}_p99_ms"] - (rows[0] if rows else row)[f"{name}_p99_ms"]
+                row[f"{name}_p99_extra_ms"] = round(extra, 9) + 0.0  # not -0, where only rounding differs
             row[f"stale_at_{1e3 * t:g}ms"] = self.staleness(level, level, t)
             row[f"t_visibility_{100 * p:g}_ms"] = 1e3 * self.t_visibility(level, level, p)
             row |= {"strict": self.strict(level, level), "tolerates": self.tolerates(level)}
