@@ -441,6 +441,7 @@ def test_how_often_a_design_cannot_answer(tmp_path):
     safe = durability(Replicas(3), afr=0.05, repair=3600)
     assert answer["mean time to data loss"] == pytest.approx(safe.mttdl / (365.25 * 86400))
     assert answer["nines after losing a node"] < safe.nines
+    assert answer["nines after losing a zone"] == answer["nines after losing a node"]  # one copy in each
     down = answer["downtime per leader loss"]
     assert 1.0 < down < 2.0 < answer["downtime per leader loss p99"] + 1
     assert answer["budget used"] == pytest.approx(50 * down / (1e-4 * 365.25 * 86400), rel=1e-6)
@@ -462,6 +463,12 @@ def test_copies_that_must_be_up(how, reads, writes):
     assert answer["nines of writes"] == pytest.approx(-np.log10(writes(0.01)))
     with pytest.raises(KeyError):
         answer["mean time to data loss"]
+
+
+def test_a_zone_may_hold_all_copies():
+    design = Design(HashRing(Topology.grid(4, zones=2)), 2, risks=Risks(failures_per_year=0.05, repair=3600))
+    answer = evaluate(design, Workload(1.0, popularity=Uniform(100)))
+    assert answer["nines after losing a zone"] == 0 < answer["nines after losing a node"] < answer["nines"]
 
 
 def test_levels_need_their_regions():

@@ -1,5 +1,6 @@
 """How often a design cannot answer, what that comes from, whether it loses data, and how long nobody leads."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ..availability import (
@@ -71,10 +72,24 @@ def _durability(design: Design, failures_per_year: float, repair: float) -> Iter
     note = f"of one key within a year; a copy is made again in {repair / 3600:.3g} h"
     yield Line(subject, "nines", safe.nines, "", f"loss {safe.annual_loss_probability:.2e} {note}")
     yield Line(subject, "mean time to data loss", safe.mttdl / years, "years", "of one key")
-    if design.replicas > 1:
-        left = durability(Replicas(design.replicas), afr=failures_per_year, repair=repair, lost=1)
+    for what, copies in _lost_copies(design).items():
+        name = f"nines after losing a {what}"
+        if copies >= design.replicas:
+            yield Line(subject, name, 0.0, "", "all copies of some keys were there")
+            continue
+        left = durability(Replicas(design.replicas), afr=failures_per_year, repair=repair, lost=copies)
         chance = left.loss_probability(1 * years)
-        yield Line(subject, "nines after losing a node", nines(chance), "", "of the keys that had a copy there")
+        yield Line(subject, name, nines(chance), "", "of the keys that had a copy there, within a year")
+
+
+def _lost_copies(design: Design) -> dict[str, int]:
+    """Return how many copies of a key a node and a zone hold at most."""
+    placement = design.placement
+    lists = placement.replicas(list(range(64)), design.replicas, design.spread)
+    out = {"node": 1}
+    if zones := placement.topology.places.get("zone"):
+        out["zone"] = max(max(Counter(zones[node] for node in row).values()) for row in lists.tolist())
+    return out
 
 
 def _failover(risks: Risks) -> Iterator[Line]:
