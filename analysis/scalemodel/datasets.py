@@ -202,6 +202,8 @@ def _original(dataset: _Dataset, scratch: Path) -> Path:
         raise _unavailable(dataset, "what its address sends has another SHA-256 than the registry") from None
     except OSError as error:  # every error of requests is one
         response = getattr(error, "response", None)
+        if response is not None:
+            response.close()  # pooch leaves it open
         reason = type(error).__name__ if response is None else f"HTTP status {response.status_code}"
         raise _unavailable(dataset, f"it could not be downloaded ({reason})") from None
     finally:
