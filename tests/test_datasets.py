@@ -1,7 +1,6 @@
 """Data sets: found, downloaded, checked and converted; the only network here is a server on this machine."""
 
 import dataclasses
-import gc
 import gzip
 import hashlib
 import io
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
 from scalemodel import datasets
 from scalemodel.datasets import DatasetUnavailable, available, catalogue, fetch, names
@@ -204,14 +204,15 @@ def test_a_changed_original_is_refused(publish):
     check_unavailable(failure.value, row)
 
 
-def test_a_missing_original_is_explained(publish, server):
+def test_a_missing_original_is_explained_and_its_answer_closed(publish, server, monkeypatch):
+    answers, get = [], requests.get
+    monkeypatch.setattr(requests, "get", lambda *args, **options: answers.append(get(*args, **options)) or answers[-1])
     row = publish("arc_oltp", b"")
     server.files.clear()
     with pytest.raises(DatasetUnavailable, match=r"could not be downloaded \(HTTP status 404\)") as failure:
         fetch("arc_oltp")
     check_unavailable(failure.value, row)
-    del failure
-    gc.collect()  # an open connection would be complained about now
+    assert [answer.raw.closed for answer in answers] == [True]
 
 
 def test_being_offline_is_explained(publish, monkeypatch):
