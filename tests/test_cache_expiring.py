@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalemodel.cache import Trace, che, expiring_lru, freshness, irm_trace, ttl_cache
-from scalemodel.cache.expiring import WRITES, _lifetime, _survival
+from scalemodel.cache import STRATEGIES, Trace, che, expiring_lru, freshness, irm_trace, ttl_cache
+from scalemodel.cache.expiring import _lifetime, _survival
 from scalemodel.workload import Uniform, Zipf
 
 LAW = Zipf(2000, 0.9)
@@ -32,7 +32,7 @@ def test_against_a_replay(trace, writes, ttl, size):
 
 @pytest.mark.parametrize("size", [3, 100, 1999])
 def test_without_writes_and_expiry_it_is_lru(size):
-    for writes in WRITES:
+    for writes in STRATEGIES:
         assert expiring_lru(LAW, size, 7, writes=writes).hit_ratio == pytest.approx(che(LAW, size).hit_ratio, rel=1e-9)
     stored = expiring_lru(LAW, size, 7, read_fraction=0.4, writes="write-through")
     assert stored.hit_ratio == pytest.approx(che(LAW, size).hit_ratio, rel=1e-9)  # a write is as good as a read

@@ -137,6 +137,7 @@ def test_listed_nodes(tmp_path):
         ("[cluster]", '[quorum]\nreads = "a +"\n[cluster]', "cannot be read"),
         ("[cluster]", '[quorum]\nreads = "a + b"\nwrites = "a"\n[cluster]', "have no common node"),
         ("[cluster]", "[quorum]\n[cluster]", "neither reads nor writes"),
+        ("capacity = 500", "[latency]\nservice_time = 0.1", "give the capacity, too"),
         ("[cluster]", "[consistency]\nreads = 1\nwrites = 4\n[cluster]", "w, of n = 3 replicas, is 4"),
         (
             "[cluster]",
@@ -486,6 +487,8 @@ def test_levels_need_their_regions():
         ('down = { node = "99.9" }', "give a percentage"),
         ("objective = 0.999", "risks.objective"),
         ("repair = 0", "risks.repair is 0"),
+        ("repair = 60", "durability needs both failures_per_year and repair"),
+        ('objective = "99.9 %"', "give an election, too, or leave it out"),
         ("election = { heartbeat = 1.0, timeout = 0.1 }", "heartbeat"),
         ("election = { heartbeat = 0.1 }", "risks.election.timeout is missing"),
         ("elections = 3", "risks.elections is not a known key; did you mean 'election'?"),

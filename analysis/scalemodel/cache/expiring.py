@@ -13,14 +13,12 @@ from ..display import format_count, format_share
 from ..topology import nearest
 from ..workload import ObjectSize, Popularity
 from .analytic import CheResult, _population, _solve
+from .freshness import STRATEGIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
-
-WRITES = ("cache-aside", "read-through", "write-through", "write-back", "write-around")
-"""What a write does to the copy, by the names of `freshness`."""
 
 _STRETCHES = 12
 """Characteristic times until the chance that a copy lives on falls exponentially."""
@@ -123,9 +121,9 @@ def expiring_lru(
     - H. Che, Y. Tung, Z. Wang, "Hierarchical web caching systems: modeling, design and experimental results", 2002.
     - J. Jung, A. Berger, H. Balakrishnan, "Modeling TTL-based Internet caches", INFOCOM 2003: renewals.
     """
-    if writes not in WRITES:
+    if writes not in STRATEGIES:
         raise ValueError(
-            f"there is no way of writing {writes!r}{nearest(str(writes), WRITES)}: give {', '.join(WRITES)}"
+            f"there is no way of writing {writes!r}{nearest(str(writes), STRATEGIES)}: give {', '.join(STRATEGIES)}"
         )
     size = _check.positive(size, "the cache size")
     rate = _check.positive(rate, "rate", " of requests per second")
@@ -134,9 +132,10 @@ def expiring_lru(
         raise ValueError("read_fraction is 0: a cache without reads has no hit ratio, give a share above 0")
     lives = math.inf if ttl == math.inf else rate * _check.positive(ttl, "ttl", " of seconds, or inf")
     counts, p, weights = _population(popularity, object_size, None)
-    stores, drops = writes in ("write-through", "write-back"), writes in ("cache-aside", "read-through")
+    stores, drops, _ = STRATEGIES[writes]
+    stale_copies = not (stores or drops)
     reads, changes = p * read, p * (1 - read)
-    touched = reads if writes == "write-around" else p
+    touched = reads if stale_copies else p
     kept = reads / p if drops else np.ones(len(p))
 
     def inside(time: float) -> float:
@@ -145,7 +144,7 @@ def expiring_lru(
     time = _solve(inside, size, 1 / p.max())
     undisturbed = _lifetime(reads, time, lives, np.zeros(len(p)))
     until_write = _lifetime(reads, time, lives, changes)
-    if writes == "write-around":
+    if stale_copies:
         served, fetches = reads * undisturbed, np.ones(len(p))
     else:
         served = reads * until_write
@@ -154,7 +153,7 @@ def expiring_lru(
         hit = 1 / (1 + fetches / served)
     shares = counts * p
     stale = 0.0
-    if writes == "write-around":
+    if stale_copies:
         stale = float(1 - shares @ (hit * until_write / undisturbed) / (shares @ hit))
     carried = shares * weights
     return ExpiringResult(

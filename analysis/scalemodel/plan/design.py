@@ -123,6 +123,12 @@ class Risks:
     leader_losses_per_year: float = 12.0
     objective: float | None = None
 
+    def __post_init__(self) -> None:
+        if (self.failures_per_year is None) != (self.repair is None):
+            raise ValueError("durability needs both failures_per_year and repair: give both, or neither")
+        if self.objective is not None and self.election is None:
+            raise ValueError("an objective is weighed against failovers: give an election, too, or leave it out")
+
 
 @dataclass(frozen=True)
 class Design:
@@ -167,6 +173,8 @@ class Design:
     risks: Risks | None = None
 
     def __post_init__(self) -> None:
+        if self.latencies is not None and self.latencies.service_time is not None and self.capacity is None:
+            raise ValueError("a service time makes queues at nodes of a known capacity: give the capacity, too")
         if self.quorums is not None and self.consistency is not None:
             raise ValueError("a design has quorums and a consistency: the first says it all, leave one out")
 

@@ -12,6 +12,7 @@ References
 McNaughton, "Scheduling with deadlines and loss functions", Management Science 6 (1959): wrapping shares around.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ Triplets = list[tuple[int, int, float]]
 
 
 @dataclass
-class Flow:
+class Flow(ABC):
     """The polytope of a family's shares. Variable 0 is the share of the family as a whole.
 
     Attributes
@@ -68,9 +69,9 @@ class Flow:
         self.size += 1
         return self.size - 1
 
+    @abstractmethod
     def decompose(self, x: Floats) -> Picks:
         """Return quorums and probabilities, summing to ``x[0]``, that have these shares."""
-        raise NotImplementedError  # pragma: no cover
 
 
 class TreeFlow(Flow):
@@ -246,7 +247,7 @@ class Entries(NamedTuple):
         return cls(np.array(rows, np.int64), np.array(columns, np.int64), np.array(values, np.float64), count)
 
 
-class Side:
+class Side(ABC):
     """How reads, or writes, may be served: variables of a linear program.
 
     Attributes
@@ -273,9 +274,9 @@ class Side:
             "cost": np.bincount(shares.columns, shares.values * costs[shares.rows], size).astype(np.float64),
         }
 
+    @abstractmethod
     def picks(self, x: Floats) -> Picks:
         """Return quorums and probabilities for the solved variables."""
-        raise NotImplementedError  # pragma: no cover
 
 
 class FlowSide(Side):
